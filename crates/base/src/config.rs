@@ -1,0 +1,366 @@
+//! Reading configuration so that one run shows every mistake: a tree of values from defaults, file,
+//! environment and API, typed getters that note problems instead of failing, and a list of what was
+//! read with its origin. Each room reads its own sections; nothing here knows a key.
+
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+
+use serde_json::{Map, Value};
+
+use crate::units::{self, Size};
+
+/// Where a value came from; later wins over earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Built in.
+    Default,
+    /// The configuration file.
+    File,
+    /// `CAMERA_SERVICE__SECTION__KEY`.
+    Env,
+    /// Set through the API and kept in the data folder.
+    Api,
+}
+
+impl Origin {
+    /// The word `config show` prints.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Env => "env",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// One mistake: the key and what is allowed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Full key, such as `websocket.port`.
+    pub key: String,
+    /// What is wrong and what is allowed.
+    pub what: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.key, self.what)
+    }
+}
+
+/// One value as read, for `config show`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Full key.
+    pub key: String,
+    /// The value as it could stand in a file; secrets are hidden.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// All values before they are checked, and what checking them found.
+#[derive(Debug, Default)]
+pub struct Settings {
+    root: Map<String, Value>,
+    origins: BTreeMap<String, Origin>,
+    problems: Vec<Problem>,
+    shown: Vec<Shown>,
+}
+
+impl Settings {
+    /// Lays `value` over what is there, object by object; anything but an object replaces.
+    pub fn overlay(&mut self, value: Value, origin: Origin) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    self.put(&key, value, origin);
+                }
+            }
+            Value::Null => {}
+            _ => self.problem("(file)", "must be a mapping of sections"),
+        }
+    }
+
+    /// Sets one value by its dotted key.
+    pub fn put(&mut self, key: &str, value: Value, origin: Origin) {
+        if let Value::Object(map) = value {
+            for (inner, value) in map {
+                self.put(&format!("{key}.{inner}"), value, origin);
+            }
+            return;
+        }
+        let mut parts: Vec<&str> = key.split('.').collect();
+        let last = parts.pop().unwrap_or_default();
+        let mut at = &mut self.root;
+        for part in parts {
+            let slot = at.entry(part).or_insert_with(|| Value::Object(Map::new()));
+            if !slot.is_object() {
+                *slot = Value::Object(Map::new());
+            }
+            let Value::Object(next) = slot else { unreachable!("just made an object") };
+            at = next;
+        }
+        at.insert(last.to_owned(), value);
+        self.origins.insert(key.to_owned(), origin);
+    }
+
+    /// Notes a mistake found by whoever knows the meaning of a key.
+    pub fn problem(&mut self, key: &str, what: impl Into<String>) {
+        self.problems.push(Problem { key: key.to_owned(), what: what.into() });
+    }
+
+    /// The part below `name` (dotted for deeper ones).
+    pub fn section(&mut self, name: &str) -> Section<'_> {
+        Section { settings: self, prefix: format!("{name}.") }
+    }
+
+    /// The part without a section.
+    pub fn top(&mut self) -> Section<'_> {
+        Section { settings: self, prefix: String::new() }
+    }
+
+    /// Ends reading: keys nobody asked for are mistakes too. Returns what was read, or every mistake.
+    pub fn finish(mut self) -> Result<Vec<Shown>, Vec<Problem>> {
+        let mut left = Vec::new();
+        leaves("", &Value::Object(std::mem::take(&mut self.root)), &mut left);
+        for key in left {
+            self.problem(&key, "unknown key");
+        }
+        if self.problems.is_empty() { Ok(self.shown) } else { Err(self.problems) }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Value> {
+        let mut parts: Vec<&str> = key.split('.').collect();
+        let last = parts.pop()?;
+        let mut at = &mut self.root;
+        for part in parts {
+            at = at.get_mut(part)?.as_object_mut()?;
+        }
+        at.remove(last)
+    }
+}
+
+fn leaves(prefix: &str, value: &Value, out: &mut Vec<String>) {
+    let Value::Object(map) = value else {
+        out.push(prefix.to_owned());
+        return;
+    };
+    for (key, value) in map {
+        leaves(&if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") }, value, out);
+    }
+}
+
+/// One section being read. Every getter consumes its key and returns a usable value even when a
+/// mistake was noted, so that reading goes on to the next mistake.
+#[derive(Debug)]
+pub struct Section<'a> {
+    settings: &'a mut Settings,
+    prefix: String,
+}
+
+impl Section<'_> {
+    /// A section inside this one.
+    pub fn section(&mut self, name: &str) -> Section<'_> {
+        Section { prefix: format!("{}{name}.", self.prefix), settings: self.settings }
+    }
+
+    /// Notes a mistake about `key` of this section.
+    pub fn problem(&mut self, key: &str, what: impl Into<String>) {
+        let key = format!("{}{key}", self.prefix);
+        self.settings.problem(&key, what);
+    }
+
+    /// Text, such as a host name.
+    pub fn text(&mut self, key: &str, default: &str) -> String {
+        self.parsed(key, default, "text", |text| Some(text.to_owned()))
+    }
+
+    /// Text that may be absent (`null`).
+    pub fn opt_text(&mut self, key: &str) -> Option<String> {
+        self.optional(key, false)
+    }
+
+    /// Like [`Self::opt_text`], but never shown.
+    pub fn secret(&mut self, key: &str) -> Option<String> {
+        self.optional(key, true)
+    }
+
+    /// A duration ([`units::parse_duration`]).
+    pub fn duration(&mut self, key: &str, default: &str) -> Duration {
+        self.parsed(key, default, "a duration such as 250ms, 10s, 5m, 24h, 30d or seconds", units::parse_duration)
+    }
+
+    /// A duration within bounds.
+    pub fn duration_in(&mut self, key: &str, default: &str, range: RangeInclusive<Duration>) -> Duration {
+        let (low, high) = (units::format_duration(*range.start()), units::format_duration(*range.end()));
+        self.parsed(key, default, &format!("a duration from {low} to {high}"), |text| {
+            units::parse_duration(text).filter(|d| range.contains(d))
+        })
+    }
+
+    /// A size in bytes, or a rate in bits a second ([`units::parse_size`]).
+    pub fn size(&mut self, key: &str, default: &str, range: RangeInclusive<u64>) -> u64 {
+        let allowed = format!("a size such as 600k, 1M, 1MiB, from {} to {}", range.start(), range.end());
+        self.parsed(key, default, &allowed, |text| units::parse_size(text).filter(|n| range.contains(n)))
+    }
+
+    /// A whole number within bounds.
+    pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        self.parsed(key, &default.to_string(), &allowed, |text| text.parse().ok().filter(|n| range.contains(n)))
+    }
+
+    /// A TCP or UDP port; 0 lets the system choose.
+    pub fn port(&mut self, key: &str, default: u16) -> u16 {
+        self.integer(key, u64::from(default), 0..=65535) as u16
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &str, default: bool) -> bool {
+        self.parsed(key, if default { "true" } else { "false" }, "true or false", |text| text.parse().ok())
+    }
+
+    /// One word of a closed set; the first is the default.
+    pub fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
+        let allowed = choices.iter().map(|c| c.0).collect::<Vec<_>>().join(", ");
+        self.parsed(key, choices[0].0, &format!("one of {allowed}"), |text| {
+            choices.iter().find(|c| c.0 == text).map(|c| c.1)
+        })
+    }
+
+    /// A picture size such as `1280x720`.
+    pub fn picture_size(&mut self, key: &str, default: &str) -> Size {
+        self.parsed(key, default, "WIDTHxHEIGHT, both even, 16 to 8192", Size::parse)
+    }
+
+    /// `HOST:PORT` with a numeric address.
+    pub fn address(&mut self, key: &str, default: &str) -> std::net::SocketAddr {
+        self.parsed(key, default, "an address such as 127.0.0.1:8554", |text| text.parse().ok())
+    }
+
+    /// A list of mappings, each read by `read` (which may return `None` after noting a problem).
+    pub fn list<T>(&mut self, key: &str, mut read: impl FnMut(&mut Section<'_>) -> Option<T>) -> Vec<T> {
+        let full = format!("{}{key}", self.prefix);
+        let origin = self.settings.origins.get(&full).copied().unwrap_or(Origin::Default);
+        let items = match self.settings.take(&full) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(items)) => items,
+            // The environment can only hold text: a list stands there as JSON.
+            Some(Value::String(text)) => match serde_json::from_str(&text) {
+                Ok(Value::Array(items)) => items,
+                _ => {
+                    self.settings.problem(&full, "must be a list");
+                    return Vec::new();
+                }
+            },
+            Some(_) => {
+                self.settings.problem(&full, "must be a list");
+                return Vec::new();
+            }
+        };
+        let mut out = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let mut inner = Settings::default();
+            inner.overlay(item, origin);
+            out.extend(read(&mut inner.top()));
+            let prefix = format!("{full}[{index}]");
+            match inner.finish() {
+                Ok(shown) => self.settings.shown.extend(
+                    shown.into_iter().map(|s| Shown { key: format!("{prefix}.{}", s.key), origin, ..s }),
+                ),
+                Err(problems) => self.settings.problems.extend(
+                    problems.into_iter().map(|p| Problem { key: format!("{prefix}.{}", p.key), what: p.what }),
+                ),
+            }
+        }
+        if out.is_empty() {
+            self.show(&full, "[]".into(), origin);
+        }
+        out
+    }
+
+    fn parsed<T>(&mut self, key: &str, default: &str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        let full = format!("{}{key}", self.prefix);
+        let origin = self.settings.origins.get(&full).copied().unwrap_or(Origin::Default);
+        let text = match self.settings.take(&full) {
+            None | Some(Value::Null) => default.to_owned(),
+            Some(Value::String(text)) => text,
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Bool(flag)) => flag.to_string(),
+            Some(Value::Array(_) | Value::Object(_)) => {
+                self.settings.problem(&full, format!("must be {allowed}"));
+                default.to_owned()
+            }
+        };
+        if let Some(value) = parse(&text) {
+            self.show(&full, text, origin);
+            return value;
+        }
+        self.settings.problem(&full, format!("`{text}` is not {allowed}"));
+        parse(default).expect("a default is always an allowed value: each room's tests read its defaults")
+    }
+
+    fn optional(&mut self, key: &str, secret: bool) -> Option<String> {
+        let full = format!("{}{key}", self.prefix);
+        let origin = self.settings.origins.get(&full).copied().unwrap_or(Origin::Default);
+        let value = match self.settings.take(&full) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            Some(_) => {
+                self.settings.problem(&full, "must be text or null");
+                None
+            }
+        };
+        let shown = match &value {
+            None => "null".into(),
+            Some(_) if secret => "(hidden)".into(),
+            Some(text) => text.clone(),
+        };
+        self.show(&full, shown, origin);
+        value
+    }
+
+    fn show(&mut self, key: &str, value: String, origin: Origin) {
+        self.settings.shown.push(Shown { key: key.to_owned(), value, origin });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let mut settings = Settings::default();
+        settings.overlay(
+            json!({"web": {"port": 70000, "hots": "x", "limit": "1MiB", "tls": {"cart": 1}}, "list": [{"x": 1}, {"y": "a"}]}),
+            Origin::File,
+        );
+        let mut web = settings.section("web");
+        assert_eq!(web.port("port", 8002), 8002);
+        assert_eq!(web.size("limit", "2MiB", 0..=u64::MAX), 1 << 20);
+        assert_eq!(web.text("host", "127.0.0.1"), "127.0.0.1");
+        let items = settings.top().list("list", |item| Some(item.integer("y", 7, 0..=9)));
+        assert_eq!(items, [7, 7]);
+        let keys: Vec<_> = settings.finish().unwrap_err().into_iter().map(|p| p.key).collect();
+        assert_eq!(keys, ["web.port", "list[0].x", "list[1].y", "web.hots", "web.tls.cart"]);
+    }
+
+    #[test]
+    fn the_last_origin_wins_and_is_shown() {
+        let mut settings = Settings::default();
+        settings.overlay(json!({"a": {"b": 1, "s": "hush"}}), Origin::File);
+        settings.put("a.b", json!("2"), Origin::Env);
+        let mut section = settings.section("a");
+        assert_eq!(section.integer("b", 0, 0..=9), 2);
+        assert_eq!(section.secret("s").as_deref(), Some("hush"));
+        assert!(section.boolean("c", true));
+        let shown = settings.finish().unwrap();
+        let text: Vec<_> =
+            shown.iter().map(|s| format!("{}={} {}", s.key, s.value, s.origin.as_str())).collect();
+        assert_eq!(text, ["a.b=2 env", "a.s=(hidden) file", "a.c=true default"]);
+    }
+}

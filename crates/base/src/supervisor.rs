@@ -1,0 +1,1 @@
+//! The pure supervisor of one source (being built).
