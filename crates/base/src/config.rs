@@ -188,7 +188,12 @@ impl Section<'_> {
 
     /// A duration ([`units::parse_duration`]).
     pub fn duration(&mut self, key: &str, default: &str) -> Duration {
-        self.parsed(key, default, "a duration such as 250ms, 10s, 5m, 24h, 30d or seconds", units::parse_duration)
+        self.parsed(
+            key,
+            default,
+            "a duration such as 250ms, 10s, 5m, 24h, 30d or seconds",
+            units::parse_duration,
+        )
     }
 
     /// A duration within bounds.
@@ -208,7 +213,9 @@ impl Section<'_> {
     /// A whole number within bounds.
     pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
         let allowed = format!("a whole number from {} to {}", range.start(), range.end());
-        self.parsed(key, &default.to_string(), &allowed, |text| text.parse().ok().filter(|n| range.contains(n)))
+        self.parsed(key, &default.to_string(), &allowed, |text| {
+            text.parse().ok().filter(|n| range.contains(n))
+        })
     }
 
     /// A TCP or UDP port; 0 lets the system choose.
@@ -247,13 +254,13 @@ impl Section<'_> {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(items)) => items,
             // The environment can only hold text: a list stands there as JSON.
-            Some(Value::String(text)) => match serde_json::from_str(&text) {
-                Ok(Value::Array(items)) => items,
-                _ => {
+            Some(Value::String(text)) => {
+                let Ok(Value::Array(items)) = serde_json::from_str(&text) else {
                     self.settings.problem(&full, "must be a list");
                     return Vec::new();
-                }
-            },
+                };
+                items
+            }
             Some(_) => {
                 self.settings.problem(&full, "must be a list");
                 return Vec::new();
@@ -266,11 +273,15 @@ impl Section<'_> {
             out.extend(read(&mut inner.top()));
             let prefix = format!("{full}[{index}]");
             match inner.finish() {
-                Ok(shown) => self.settings.shown.extend(
-                    shown.into_iter().map(|s| Shown { key: format!("{prefix}.{}", s.key), origin, ..s }),
-                ),
+                Ok(shown) => self.settings.shown.extend(shown.into_iter().map(|s| Shown {
+                    key: format!("{prefix}.{}", s.key),
+                    origin,
+                    ..s
+                })),
                 Err(problems) => self.settings.problems.extend(
-                    problems.into_iter().map(|p| Problem { key: format!("{prefix}.{}", p.key), what: p.what }),
+                    problems
+                        .into_iter()
+                        .map(|p| Problem { key: format!("{prefix}.{}", p.key), what: p.what }),
                 ),
             }
         }

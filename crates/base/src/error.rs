@@ -61,10 +61,8 @@ impl Error {
     /// An I/O failure on something of ours; `public` says what we wanted, not where.
     pub fn io(public: impl Into<String>, cause: &std::io::Error) -> Self {
         // ENOSPC and EDQUOT are the two a person can act on at once.
-        let full = matches!(
-            cause.kind(),
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-        );
+        let full =
+            matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
         let kind = if full { Kind::StorageFull } else { Kind::Io };
         Self::new(kind, public).with_private(cause)
     }

@@ -22,7 +22,8 @@ impl FromStr for CameraId {
     fn from_str(text: &str) -> Result<Self, NotACameraId> {
         let digits = text.strip_prefix("camera").ok_or(NotACameraId)?;
         // `camera00` and `camera+1` would be second names for one camera.
-        let canonical = digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+        let canonical =
+            digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
         if !canonical {
             return Err(NotACameraId);
         }
@@ -38,7 +39,9 @@ mod tests {
     fn only_the_canonical_form_parses() {
         assert_eq!("camera0".parse(), Ok(CameraId(0)));
         assert_eq!("camera12".parse(), Ok(CameraId(12)));
-        for bad in ["", "camera", "camera01", "camera+1", "camera-1", "Camera1", "camera65536", "camera1 ", "video0"] {
+        for bad in
+            ["", "camera", "camera01", "camera+1", "camera-1", "Camera1", "camera65536", "camera1 ", "video0"]
+        {
             assert_eq!(bad.parse::<CameraId>(), Err(NotACameraId), "{bad}");
         }
     }

@@ -24,7 +24,7 @@ pub fn format_duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     for (unit_ms, unit) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")] {
         // `24h` is how the contract writes a day's token; a day is only a day from the second on.
-        if ms >= unit_ms && ms % unit_ms == 0 && !(unit == "d" && ms == unit_ms) {
+        if ms >= unit_ms && ms.is_multiple_of(unit_ms) && !(unit == "d" && ms == unit_ms) {
             return format!("{}{unit}", ms / unit_ms);
         }
     }
@@ -68,7 +68,7 @@ impl Size {
     pub fn parse(text: &str) -> Option<Self> {
         let (width, height) = text.trim().split_once('x')?;
         let size = Self { width: width.parse().ok()?, height: height.parse().ok()? };
-        let good = |n: u32| (16..=8192).contains(&n) && n % 2 == 0;
+        let good = |n: u32| (16..=8192).contains(&n) && n.is_multiple_of(2);
         (good(size.width) && good(size.height)).then_some(size)
     }
 }
@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, n) in [("1MiB", 1 << 20), ("1GiB", 1 << 30), ("600k", 600_000), ("1M", 1_000_000), ("77", 77)] {
+        for (text, n) in
+            [("1MiB", 1 << 20), ("1GiB", 1 << 30), ("600k", 600_000), ("1M", 1_000_000), ("77", 77)]
+        {
             assert_eq!(parse_size(text), Some(n));
         }
         for bad in ["", "MiB", "-1", "1Q", "1e30"] {

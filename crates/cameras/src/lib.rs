@@ -1,1 +1,15 @@
-//! (being built)
+//! Which cameras there are: V4L2 nodes of this machine and sources named in the configuration, and how
+//! frames are had from each.
+//!
+//! *Invariant:* nothing here starts a stream or a process; what a client is told is the Controller's
+//! choice. The only room with `unsafe`, all of it in `v4l2/sys.rs`.
+
+mod camera;
+mod config;
+mod registry;
+mod test_picture;
+mod v4l2;
+
+pub use camera::{Camera, Kind, Source, Status};
+pub use config::Config;
+pub use registry::Cameras;

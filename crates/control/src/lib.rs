@@ -2,7 +2,18 @@
 //! and not who the client is.
 
 pub mod api;
+mod config;
+mod controller;
+mod convert;
+mod data_dir;
 mod error;
+mod pictures;
+mod recorder;
+mod recordings;
+mod snapshots;
 
 pub use base::{CameraId, config as settings, time, units};
+pub use config::{Config, data_dir, has_real_camera};
+pub use controller::Controller;
 pub use error::{Error, Kind, Result};
+pub use paths::run_child;

@@ -1,6 +1,9 @@
 //! The one thing that travels through the house: an access unit of H.264.
 
-use std::{sync::Arc, time::{Instant, SystemTime}};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use bytes::Bytes;
 

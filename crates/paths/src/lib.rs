@@ -1,1 +1,23 @@
-//! (being built)
+//! Streams: each path has one source, at most one run of it at a time, and any number of takers.
+//! The engine decides, this room does: processes, sockets, tasks.
+//!
+//! *Invariant:* a path knows a name and a source, never a camera or a file. Nobody feeds a path from
+//! outside: there is no publishing, so there is nothing to guard.
+
+mod anchor;
+mod child;
+mod config;
+mod demand;
+mod hub;
+mod owner;
+mod path;
+mod rtsp;
+mod source;
+
+pub use child::{Launcher, run_child};
+pub use config::{CodecConfig, Config, LevelPolicy};
+pub use demand::Purpose;
+pub use engine::{Frame, queue::Popped};
+pub use hub::{Tap, TapKind};
+pub use path::{Lease, PathName, Paths, Status};
+pub use source::{Picture, Source, ffmpeg_version};

@@ -1,6 +1,34 @@
-//! H.264 headers (being built).
+//! H.264 as its headers tell it: NAL units, parameter sets, levels, and the way from what a source
+//! sends to the data of a [`crate::Unit`]. No pictures are decoded here.
 
-/// Which matrix turns the picture's Y'CbCr into RGB (ITU-T H.264 table E-5).
+mod assembler;
+mod bits;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod level;
+mod nal;
+mod sps;
+
+use std::fmt;
+
+pub use assembler::{Assembler, MAX_NALS, MAX_PICTURE_BYTES, Picture};
+pub use fuzzing::fuzz;
+pub use nal::{annexb_nals, nal_type};
+pub use sps::parse_sps;
+
+/// Input that is not H.264 as the standard has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed(pub &'static str);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "malformed H.264: {}", self.0)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Which matrix turns the picture's luma and chroma into RGB (ITU-T H.264 table E-5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Matrix {
     /// Not said; by custom BT.601.
@@ -35,4 +63,5 @@ pub struct SpsInfo {
     pub reorder_frames: u8,
 }
 
+// `fps` is never NaN: it is a quotient of two numbers above zero, checked against a range.
 impl Eq for SpsInfo {}

@@ -1,0 +1,30 @@
+# The door for people and for CI. What stands behind each word is a script or a Rust program.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench soak fuzz setup
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## build the service and show it: a test camera, a token, the addresses to try
+	@scripts/setup.sh
+	@scripts/step.sh "build (release)" cargo build --locked --release --package server
+	@exec target/release/camera-service demo
+
+test: ## every check CI makes: format, lints, documents, tests, fuzz targets, licences
+	@scripts/setup.sh test
+	@scripts/check.sh
+
+bench: ## measure what docs/performance.md tells and write docs/evidence/*.json
+	@scripts/setup.sh
+	@scripts/step.sh "bench" cargo run --locked --release --package xtask -- bench
+
+soak: ## run for long under load, watch memory and processes, write docs/evidence/*.json
+	@scripts/setup.sh
+	@scripts/step.sh "soak" cargo run --locked --release --package xtask -- soak
+
+fuzz: ## attack every parser for SECONDS each (600); needs a nightly toolchain
+	@scripts/setup.sh fuzz
+	@scripts/fuzz.sh
+
+setup: ## only what the other targets do first: install what is missing
+	@scripts/setup.sh test

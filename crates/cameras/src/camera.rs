@@ -1,0 +1,75 @@
+//! What a camera is to the rest of the house.
+
+use std::path::PathBuf;
+
+use base::{CameraId, SafeUrl, units::Size};
+
+/// How a camera is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A V4L2 capture device.
+    V4l2,
+    /// A network camera.
+    Rtsp,
+    /// The built-in test picture.
+    Test,
+}
+
+/// Whether a camera can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// There, as far as we know.
+    Connected,
+    /// Known, but its device is gone.
+    Disconnected,
+    /// There, but unusable; [`Camera::error`] says why.
+    Error,
+}
+
+/// How frames are had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// By an ffmpeg of our own.
+    Ffmpeg {
+        /// Its arguments up to and including `-i X`.
+        input: Vec<String>,
+        /// The input is H.264 already: copy it instead of encoding.
+        copy_h264: bool,
+    },
+    /// From a network camera.
+    Rtsp {
+        /// Its address, perhaps with a password.
+        url: SafeUrl,
+    },
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Camera {
+    /// Its only name outside.
+    pub id: CameraId,
+    /// For people.
+    pub name: String,
+    /// How it is attached.
+    pub kind: Kind,
+    /// Size of the picture asked of it; for a network camera the configured one until it says its own.
+    pub size: Size,
+    /// Frames a second asked of it; for a network camera as `size`.
+    pub fps: f64,
+    /// How frames are had. With [`Status::Error`] the plain attempt, which will most likely fail.
+    pub source: Source,
+    /// Pixel formats it offers; a code that is no text is shown as `0x…`. Empty when unknown.
+    pub formats: Vec<String>,
+    /// Picture sizes it offers, largest first; empty when unknown.
+    pub sizes: Vec<Size>,
+    /// Can it be used?
+    pub status: Status,
+    /// Why not, for a person; no device path.
+    pub error: Option<String>,
+    /// Its node. Not for clients, but for an admin who asked for host details.
+    pub device_path: Option<PathBuf>,
+    /// Kernel driver, when known. As `device_path`.
+    pub driver: Option<String>,
+    /// Where it is plugged in, such as `usb-0000:00:14.0-1`, when known. As `device_path`.
+    pub bus_info: Option<String>,
+}

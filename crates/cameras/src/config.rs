@@ -1,0 +1,259 @@
+//! The `camera` section: configured sources and what to ask of cameras that offer a choice.
+
+use std::collections::BTreeSet;
+
+use base::{
+    SafeUrl,
+    config::{Section, Settings},
+    units::Size,
+};
+
+/// Most configured sources: each may become an ffmpeg process.
+const MAX_SOURCES: usize = 256;
+
+/// The checked `camera` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) sources: Vec<Configured>,
+    pub(crate) defaults: Wanted,
+}
+
+/// What to ask of a camera that offers a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) size: Size,
+    /// Frames a second.
+    pub(crate) fps: u32,
+}
+
+/// One entry of `camera.sources`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Configured {
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Rtsp(SafeUrl),
+    Test(Wanted),
+}
+
+impl Config {
+    /// Reads the section; mistakes are noted in `settings`.
+    pub fn read(settings: &mut Settings) -> Self {
+        let mut camera = settings.section("camera");
+        let mut defaults = camera.section("defaults");
+        let defaults = Wanted {
+            size: defaults.picture_size("size", "1280x720"),
+            fps: defaults.integer("fps", 15, 1..=120) as u32,
+        };
+        let mut names = BTreeSet::new();
+        let sources = camera.list("sources", |item| source(item, &mut names));
+        if sources.len() > MAX_SOURCES {
+            camera.problem("sources", format!("at most {MAX_SOURCES} are allowed"));
+        }
+        Self { sources, defaults }
+    }
+
+    /// Adds a test camera, for a demo where no real one is found. `picture` is `WxH@FPS`.
+    ///
+    /// # Panics
+    /// If `picture` is not of that form.
+    pub fn add_test(&mut self, name: &str, picture: &str) {
+        let wanted = test_picture(picture).expect("the caller writes the picture by hand, as WxH@FPS");
+        self.sources.push(Configured { name: name.to_owned(), origin: Origin::Test(wanted) });
+    }
+}
+
+fn source(item: &mut Section<'_>, names: &mut BTreeSet<String>) -> Option<Configured> {
+    let name = item.opt_text("name");
+    // Secret: the address may hold a password, and so may a mistyped one.
+    let url = item.secret("url");
+    let test = item.opt_text("test");
+    let name = match name {
+        None => Err("is required"),
+        Some(name) if !named_well(&name) => Err("must be 1 to 64 characters without control characters"),
+        Some(name) if !names.insert(name.clone()) => {
+            Err("belongs to another source already; names are unique")
+        }
+        Some(name) => Ok(name),
+    };
+    let name = name.map_err(|what| item.problem("name", what)).ok();
+    let origin = match (url, test) {
+        (Some(url), None) => match rtsp_url(&url) {
+            Ok(()) => Some(Origin::Rtsp(SafeUrl::new(url))),
+            Err(what) => {
+                item.problem("url", what);
+                None
+            }
+        },
+        (None, Some(test)) => {
+            let wanted = test_picture(&test);
+            if wanted.is_none() {
+                item.problem(
+                    "test",
+                    format!("`{test}` is not WIDTHxHEIGHT@FPS: both even, 16 to 8192; 1 to 120"),
+                );
+            }
+            wanted.map(Origin::Test)
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            item.problem("url", "exactly one of url and test is needed");
+            None
+        }
+    };
+    Some(Configured { name: name?, origin: origin? })
+}
+
+fn named_well(name: &str) -> bool {
+    (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
+/// `WxH@FPS`.
+fn test_picture(text: &str) -> Option<Wanted> {
+    let (size, fps) = text.split_once('@')?;
+    let fps = fps.parse().ok().filter(|fps| (1..=120).contains(fps))?;
+    Some(Wanted { size: Size::parse(size)?, fps })
+}
+
+/// Is it an address a network camera can be dialled at? The error never repeats it.
+fn rtsp_url(url: &str) -> Result<(), &'static str> {
+    let what = "must be an address such as rtsp://host:554/path";
+    let (scheme, rest) = url.split_once("://").ok_or(what)?;
+    if scheme.eq_ignore_ascii_case("rtsps") {
+        return Err("rtsps is not supported yet; use rtsp://");
+    }
+    if !scheme.eq_ignore_ascii_case("rtsp") || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(what);
+    }
+    // RFC 3986 section 3.2: what is before the first of these is the authority, and its host follows
+    // the last `@`.
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, port) = match host_port.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(Some((host, port))) if host.parse::<std::net::Ipv6Addr>().is_ok() => (host, port),
+        Some(_) => return Err(what),
+        None => match host_port.find(':') {
+            Some(at) => host_port.split_at(at),
+            None => (host_port, ""),
+        },
+    };
+    let port_fine = match port.strip_prefix(':') {
+        Some(port) => port.parse::<u16>().is_ok_and(|port| port != 0),
+        None => port.is_empty(),
+    };
+    if host.is_empty() {
+        return Err(what);
+    }
+    if port_fine {
+        Ok(())
+    } else {
+        Err("the port must be 1 to 65535; `/`, `?` and `#` in a password are written %2F, %3F, %23")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::config::Origin as From;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(camera: &Value) -> (Config, Result<Vec<base::config::Shown>, Vec<base::config::Problem>>) {
+        let mut settings = Settings::default();
+        settings.overlay(json!({ "camera": camera }), From::File);
+        let config = Config::read(&mut settings);
+        (config, settings.finish())
+    }
+
+    #[test]
+    fn the_defaults_are_allowed_values() {
+        let (config, outcome) = read(&json!({}));
+        assert!(outcome.is_ok());
+        let size = Size { width: 1280, height: 720 };
+        assert_eq!(config, Config { sources: vec![], defaults: Wanted { size, fps: 15 } });
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let (_, outcome) = read(&json!({
+            "defaults": {"size": "1x1", "fps": 0},
+            "sources": [
+                {"url": "rtsp://host/"},
+                {"name": "", "test": "640x360@15"},
+                {"name": "a", "test": "640x360"},
+                {"name": "a", "test": "640x360@15"},
+                {"name": "b"},
+                {"name": "c", "test": "640x360@15", "url": "rtsp://host"},
+                {"name": "d", "url": "rtsps://host/hunter2"},
+                {"name": "e\u{7}", "url": "rtsp://user:hunter2@:554/"},
+                {"name": "f", "tset": "640x360@15"},
+            ]
+        }));
+        let problems = outcome.unwrap_err();
+        assert!(problems.iter().all(|p| !p.to_string().contains("hunter2")));
+        let keys: Vec<_> = problems.iter().map(|p| p.key.as_str()).collect();
+        let of = |n: usize, key: &str| format!("camera.sources[{n}].{key}");
+        let want = [
+            "camera.defaults.size".to_owned(),
+            "camera.defaults.fps".into(),
+            of(0, "name"),
+            of(1, "name"),
+            of(2, "test"),
+            of(3, "name"),
+            of(4, "url"),
+            of(5, "url"),
+            of(6, "url"),
+            of(7, "name"),
+            of(7, "url"),
+            of(8, "url"),
+            of(8, "tset"),
+        ];
+        assert_eq!(keys, want);
+    }
+
+    #[test]
+    fn sources_are_read_in_order_and_addresses_not_shown() {
+        let (mut config, outcome) = read(&json!({"sources": [
+            {"name": "Gate", "url": "rtsp://admin:hunter2@[::1]:8554/live"},
+            {"name": "Pattern", "test": "640x360@30"},
+        ]}));
+        let shown = outcome.unwrap();
+        assert!(shown.iter().all(|s| !s.value.contains("hunter2")), "{shown:?}");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        config.add_test("More", "320x180@5");
+        let names: Vec<_> = config.sources.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["Gate", "Pattern", "More"]);
+        let Origin::Rtsp(url) = &config.sources[0].origin else { panic!("{config:?}") };
+        assert_eq!(url.secret(), "rtsp://admin:hunter2@[::1]:8554/live");
+    }
+
+    #[test]
+    fn addresses() {
+        for good in
+            ["rtsp://host", "RTSP://10.0.0.5:554/x?y=1", "rtsp://u:p@host/", "rtsp://u:p@q@[fe80::1]/"]
+        {
+            assert_eq!(rtsp_url(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "host",
+            "http://host/",
+            "rtsp://",
+            "rtsp:///path",
+            "rtsp://u:p@/",
+            "rtsp://host:0/",
+            "rtsp://host:x/",
+            "rtsp://[::1",
+            "rtsp://[x]/",
+            "rtsp://[::1]x/",
+            "rtsp://ho st/",
+            "rtsp://host/\n",
+            "rtsps://host/",
+            "rtsp://u:p/w@host/",
+        ] {
+            assert!(rtsp_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The Controller: every call of every client ends here, and here alone a camera, its stream and its
+//! files are one thing.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use base::{CameraId, units::Size};
+use cameras::Cameras;
+use files::Files;
+use paths::{Launcher, Paths};
+
+use crate::{
+    api::{
+        Camera, CameraDetail, CameraStatus, FilePage, FileQuery, Readiness, RecordingFile, RecordingRequest,
+        RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest, Stream, StreamState,
+        SystemStatus, Viewing,
+    },
+    config::Config,
+    convert::{self, path_of},
+    data_dir::{self, Held},
+    error::{Error, Kind, Result},
+    pictures::Pictures,
+    recordings::Recordings,
+    snapshots::Snapshots,
+};
+
+/// The word on which `main` calls [`crate::run_child`].
+const CHILD_SUBCOMMAND: &str = "__child";
+
+/// The one door to cameras, streams and files. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Controller(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    cameras: Cameras,
+    paths: Paths,
+    files: Files,
+    recordings: Recordings,
+    snapshots: Snapshots,
+    ffmpeg: Option<String>,
+    _held: Held,
+}
+
+impl Controller {
+    /// Takes the data folder, mends what a killed service left there, looks for cameras and opens the
+    /// media ports. No camera is touched before somebody wants its picture.
+    pub async fn start(config: Config) -> Result<Self> {
+        let held = data_dir::take(&config.data_dir)?;
+        let (files, adopted) = Files::open(config.files.clone()).map_err(|e| convert::file_error(&e, ""))?;
+        for file in adopted {
+            tracing::warn!(?file, "a file left by a killed service was adopted");
+        }
+        let launcher = Launcher::own_binary(CHILD_SUBCOMMAND);
+        let ffmpeg = paths::ffmpeg_version(&launcher).await;
+        match &ffmpeg {
+            Some(version) => tracing::info!(version, "ffmpeg found"),
+            None => tracing::error!(
+                "ffmpeg not found: only network cameras will work; install ffmpeg 5.1 or later"
+            ),
+        }
+        let cameras = Cameras::scan(&config.cameras);
+        let paths = Paths::start(config.paths.clone(), launcher)
+            .await
+            .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
+        for camera in cameras.list() {
+            if let Some(source) = source(&camera) {
+                paths
+                    .add(path_of(camera.id), source)
+                    .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
+            }
+            tracing::info!(id = %camera.id, name = camera.name, kind = ?camera.kind, status = ?camera.status, "camera");
+        }
+        let recordings = Recordings::new(config.recording, files.clone(), paths.clone());
+        let snapshots = Snapshots {
+            config: config.snapshot,
+            files: files.clone(),
+            paths: paths.clone(),
+            pictures: Pictures::start()?,
+        };
+        Ok(Self(Arc::new(Inner {
+            config,
+            cameras,
+            paths,
+            files,
+            recordings,
+            snapshots,
+            ffmpeg,
+            _held: held,
+        })))
+    }
+
+    /// Finishes recordings, then ends sources and viewers. `false`: not all was complete within `grace`.
+    pub async fn shutdown(&self, grace: Duration) -> bool {
+        let complete = self.0.recordings.stop_all(grace).await;
+        // A child may need its grace of 3 s; the caller's own time-out is the outer bound.
+        self.0.paths.shutdown().await;
+        complete
+    }
+
+    /// All known cameras, by number.
+    pub fn cameras(&self) -> Vec<Camera> {
+        self.0.cameras.list().iter().map(|camera| self.listed(camera)).collect()
+    }
+
+    /// Everything known of one camera.
+    pub fn camera(&self, id: CameraId) -> Result<CameraDetail> {
+        let camera = self.known(id)?;
+        let stream = self.stream(id)?;
+        let listed = self.listed(&camera);
+        Ok(CameraDetail {
+            last_seen: match listed.status {
+                CameraStatus::Connected => SystemTime::now(),
+                CameraStatus::Disconnected | CameraStatus::Error => self.0.cameras.scanned_at(),
+            },
+            error: camera.error.clone().or_else(|| stream.error.clone()),
+            camera: listed,
+            formats: camera.formats.clone(),
+            sizes: camera.sizes.clone(),
+            recording: self.0.recordings.active(id),
+            debug: camera
+                .device_path
+                .as_ref()
+                .map(|path| format!("{} driver={} bus={}", path.display(), camera.driver, camera.bus_info)),
+            stream,
+        })
+    }
+
+    /// The camera at a device path, for clients that still name one.
+    pub fn alias(&self, device_path: &str) -> Option<CameraId> {
+        self.0.cameras.alias(device_path)
+    }
+
+    /// A picture of now, as a file.
+    pub async fn take_snapshot(&self, id: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
+        self.usable(id)?;
+        self.0.snapshots.take(id, request).await
+    }
+
+    /// Starts a recording; its file holds its first key frame when this returns.
+    pub async fn start_recording(&self, id: CameraId, request: RecordingRequest) -> Result<RecordingStarted> {
+        self.usable(id)?;
+        self.0.recordings.start(id, request).await
+    }
+
+    /// Stops a recording; its files are complete when this returns.
+    pub async fn stop_recording(&self, id: CameraId) -> Result<RecordingStopped> {
+        self.known(id)?;
+        self.0.recordings.stop(id).await
+    }
+
+    /// Files of recordings, newest first.
+    pub async fn list_recordings(&self, query: FileQuery) -> Result<FilePage<RecordingFile>> {
+        let page = self.on_disk(query, |files, query| files.recordings(query)).await?;
+        Ok(convert::page(page, convert::recording_file))
+    }
+
+    /// Snapshots, newest first.
+    pub async fn list_snapshots(&self, query: FileQuery) -> Result<FilePage<SnapshotFile>> {
+        let page = self.on_disk(query, |files, query| files.snapshots(query)).await?;
+        Ok(convert::page(page, convert::snapshot_file))
+    }
+
+    /// One camera's stream.
+    pub fn stream(&self, id: CameraId) -> Result<Stream> {
+        self.known(id)?;
+        let Some(status) = self.0.paths.status(&path_of(id)) else {
+            // A camera that cannot be opened has no path.
+            return Ok(Stream {
+                id,
+                state: StreamState::Failed,
+                readers: 0,
+                bytes_sent: 0,
+                frames: 0,
+                source: "unusable camera".into(),
+                started_at: None,
+                last_frame_age: None,
+                error: None,
+            });
+        };
+        Ok(Stream {
+            id,
+            state: convert::stream_state(status.state),
+            readers: status.readers,
+            bytes_sent: status.bytes_sent,
+            frames: status.frames,
+            source: status.source,
+            started_at: status.started_at,
+            last_frame_age: status.last_frame_age,
+            error: status.error,
+        })
+    }
+
+    /// All cameras' streams.
+    pub fn streams(&self) -> Vec<Stream> {
+        self.0.cameras.list().iter().filter_map(|camera| self.stream(camera.id).ok()).collect()
+    }
+
+    /// Where streams are served.
+    pub fn viewing(&self) -> Viewing {
+        Viewing { public_host: self.0.config.public_host.clone(), rtsp_port: Some(self.0.paths.rtsp_port()) }
+    }
+
+    /// Is the service as a whole there?
+    pub fn system_status(&self) -> SystemStatus {
+        let cameras = self.cameras();
+        let available: Vec<CameraId> = cameras
+            .iter()
+            .filter(|camera| camera.status == CameraStatus::Connected)
+            .map(|camera| camera.id)
+            .collect();
+        let (readiness, message) = if self.0.ffmpeg.is_none() {
+            (Readiness::Partial, "ffmpeg is not installed".to_owned())
+        } else if available.len() < cameras.len() {
+            (Readiness::Partial, format!("{} of {} cameras can be used", available.len(), cameras.len()))
+        } else {
+            (Readiness::Ready, format!("{} cameras can be used", cameras.len()))
+        };
+        // Cameras are looked for once, at the start.
+        SystemStatus { readiness, message, available, discovery_active: false }
+    }
+
+    /// What ffmpeg said of its version; `None` when there is none.
+    pub fn ffmpeg_version(&self) -> Option<&str> {
+        self.0.ffmpeg.as_deref()
+    }
+
+    /// The folder for everything the service keeps.
+    pub fn data_dir(&self) -> &Path {
+        self.0.config.data_dir()
+    }
+
+    fn known(&self, id: CameraId) -> Result<cameras::Camera> {
+        self.0.cameras.get(id).ok_or_else(|| self.not_found(id, None, "there is no such camera"))
+    }
+
+    /// A camera from which frames can be had.
+    fn usable(&self, id: CameraId) -> Result<()> {
+        let camera = self.known(id)?;
+        match camera.status {
+            cameras::Status::Connected => Ok(()),
+            cameras::Status::Disconnected => {
+                Err(self.not_found(id, Some("DISCONNECTED"), "this camera is not plugged in"))
+            }
+            cameras::Status::Error => {
+                let kind = Kind::Dependency { dependency: "camera", retryable: false };
+                Err(Error::new(kind, camera.error.unwrap_or_else(|| "this camera cannot be used".into())))
+            }
+        }
+    }
+
+    fn not_found(&self, id: CameraId, state: Option<&'static str>, public: &str) -> Error {
+        let available = self.0.cameras.list().iter().map(|camera| camera.id).collect();
+        Error::new(Kind::CameraNotFound { device: Some(id), state, available }, public)
+    }
+
+    fn listed(&self, camera: &cameras::Camera) -> Camera {
+        let stream = self.0.paths.status(&path_of(camera.id));
+        let failed = stream.as_ref().is_some_and(|stream| stream.state == base::supervisor::State::Failed);
+        let params = stream.as_ref().and_then(|stream| stream.params.as_ref());
+        let size = params.map_or(camera.size, |p| Size { width: p.info.width, height: p.info.height });
+        Camera {
+            id: camera.id,
+            status: match camera.status {
+                cameras::Status::Connected if failed => CameraStatus::Error,
+                cameras::Status::Connected => CameraStatus::Connected,
+                cameras::Status::Disconnected => CameraStatus::Disconnected,
+                cameras::Status::Error => CameraStatus::Error,
+            },
+            name: camera.name.clone(),
+            kind: convert::camera_kind(camera.kind),
+            size,
+            fps: stream.and_then(|stream| stream.fps).unwrap_or(camera.fps),
+        }
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        query: FileQuery,
+        work: fn(&Files, &files::Query) -> base::Result<T>,
+    ) -> Result<T> {
+        let files = self.0.files.clone();
+        let query = files::Query {
+            limit: query.limit,
+            offset: query.offset,
+            cursor: query.cursor,
+            devices: query.devices,
+            since: query.since,
+            until: query.until,
+        };
+        // A disk may block: not on the runtime's own threads.
+        tokio::task::spawn_blocking(move || work(&files, &query))
+            .await
+            .map_err(|e| Error::new(Kind::Internal, "the files could not be listed").with_private(e))?
+            .map_err(|e| convert::file_error(&e, ""))
+    }
+}
+
+fn source(camera: &cameras::Camera) -> Option<paths::Source> {
+    if camera.status == cameras::Status::Error {
+        return None;
+    }
+    Some(match &camera.source {
+        cameras::Source::Ffmpeg { input, copy_h264 } => paths::Source::Ffmpeg {
+            input: input.clone(),
+            picture: paths::Picture { size: camera.size, fps: camera.fps },
+            copy_h264: *copy_h264,
+            description: match camera.kind {
+                cameras::Kind::Test => "test pattern".into(),
+                cameras::Kind::V4l2 | cameras::Kind::Rtsp => "camera on this machine".into(),
+            },
+        },
+        cameras::Source::Rtsp { url } => paths::Source::Rtsp { url: url.clone() },
+    })
+}

@@ -1,0 +1,104 @@
+//! From the rooms' words to the Controller's: names, states, errors.
+
+use base::{CameraId, supervisor::State};
+use paths::PathName;
+
+use crate::{
+    api::{
+        CameraKind, FilePage, PictureFormat, RecordingFile, RecordingFormat, RecordingStatus, SnapshotFile,
+        StreamState,
+    },
+    error::{Error, Kind},
+};
+
+/// A stream's name is its camera's id.
+pub(crate) fn path_of(device: CameraId) -> PathName {
+    PathName::new(&device.to_string()).expect("`camera` and digits are allowed in a path's name")
+}
+
+pub(crate) fn stream_state(state: State) -> StreamState {
+    match state {
+        State::Idle => StreamState::Idle,
+        State::Starting => StreamState::Starting,
+        State::Live => StreamState::Live,
+        State::Stopping => StreamState::Stopping,
+        State::Failed => StreamState::Failed,
+    }
+}
+
+pub(crate) fn camera_kind(kind: cameras::Kind) -> CameraKind {
+    match kind {
+        cameras::Kind::V4l2 => CameraKind::V4l2,
+        cameras::Kind::Rtsp => CameraKind::Rtsp,
+        cameras::Kind::Test => CameraKind::Test,
+    }
+}
+
+pub(crate) fn format_name(format: RecordingFormat) -> &'static str {
+    match format {
+        RecordingFormat::Mp4 => "mp4",
+        RecordingFormat::Fmp4 => "fmp4",
+        RecordingFormat::Avi => "avi",
+        RecordingFormat::Mkv => "mkv",
+    }
+}
+
+/// A stream that gave no frames.
+pub(crate) fn path_error(error: &base::Error, device: CameraId) -> Error {
+    let kind = match error.kind {
+        base::Kind::Busy => Kind::DeviceBusy { device, holder: None },
+        base::Kind::NotFound | base::Kind::Internal => Kind::Internal,
+        _ => Kind::Dependency { dependency: "camera", retryable: true },
+    };
+    Error::new(kind, error.public.clone()).with_private(&error.private)
+}
+
+/// A file that could not be read or written.
+pub(crate) fn file_error(error: &base::Error, filename: &str) -> Error {
+    let kind = match error.kind {
+        base::Kind::NotFound => Kind::FileNotFound { filename: filename.to_owned() },
+        base::Kind::AlreadyExists => Kind::InvalidParam { param: "filename", rule: "unique" },
+        base::Kind::Invalid => Kind::InvalidParam { param: "cursor", rule: "cursor" },
+        base::Kind::StorageFull => Kind::StorageFull { available: 0, required: 0 },
+        _ => Kind::Internal,
+    };
+    Error::new(kind, error.public.clone()).with_private(&error.private)
+}
+
+pub(crate) fn recording_file(info: files::RecordingInfo) -> RecordingFile {
+    RecordingFile {
+        filename: info.filename,
+        device: info.device,
+        file_size: info.file_size,
+        created: info.created,
+        modified: info.modified,
+        duration: info.duration,
+        format: RecordingFormat::Mp4,
+        status: match info.status {
+            files::Status::Recording => RecordingStatus::Recording,
+            files::Status::Complete => RecordingStatus::Complete,
+            files::Status::Recovered => RecordingStatus::Recovered,
+        },
+        recording_id: info.recording_id,
+        segment: info.segment,
+    }
+}
+
+pub(crate) fn snapshot_file(info: files::SnapshotInfo) -> SnapshotFile {
+    SnapshotFile {
+        filename: info.filename,
+        device: info.device,
+        file_size: info.file_size,
+        created: info.created,
+        modified: info.modified,
+        format: if info.extension == "png" { PictureFormat::Png } else { PictureFormat::Jpg },
+    }
+}
+
+pub(crate) fn page<T, U>(page: files::Page<T>, convert: fn(T) -> U) -> FilePage<U> {
+    FilePage {
+        files: page.files.into_iter().map(convert).collect(),
+        total: page.total,
+        next_cursor: page.next_cursor,
+    }
+}

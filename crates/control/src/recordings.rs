@@ -1,0 +1,218 @@
+//! Which recordings run: at most one a camera, each on a thread of its own.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use base::CameraId;
+use files::Files;
+use paths::{PathName, Paths, Purpose, TapKind};
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    api::{ActiveRecording, RecordingFormat, RecordingRequest, RecordingStarted, RecordingStopped},
+    config,
+    convert::{self, path_of},
+    error::{Error, Kind, Result},
+    recorder::{Ended, Order, Progress, Recorder},
+};
+
+/// A recording under way, or about to be.
+#[derive(Debug, Clone)]
+struct Active {
+    recording_id: String,
+    progress: Arc<Progress>,
+    stop: watch::Sender<bool>,
+    done: watch::Receiver<Option<Ended>>,
+    format: RecordingFormat,
+}
+
+/// All running recordings. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Recordings {
+    config: config::Recording,
+    files: Files,
+    paths: Paths,
+    active: Arc<Mutex<BTreeMap<CameraId, Active>>>,
+}
+
+impl Recordings {
+    pub(crate) fn new(config: config::Recording, files: Files, paths: Paths) -> Self {
+        Self { config, files, paths, active: Arc::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Active>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What of `device` is being recorded.
+    pub(crate) fn active(&self, device: CameraId) -> Option<ActiveRecording> {
+        let active = self.lock().get(&device).cloned()?;
+        let shown = active.progress.get();
+        let elapsed = shown.start.and_then(|start| SystemTime::now().duration_since(start).ok());
+        Some(ActiveRecording {
+            recording_id: active.recording_id,
+            filename: shown.files.last().cloned().unwrap_or_default(),
+            elapsed: elapsed.unwrap_or_default(),
+        })
+    }
+
+    /// Starts a recording; answers once its first key frame lies in its file.
+    pub(crate) async fn start(
+        &self,
+        device: CameraId,
+        request: RecordingRequest,
+    ) -> Result<RecordingStarted> {
+        let format = request.format.unwrap_or(self.config.format);
+        if let RecordingFormat::Avi | RecordingFormat::Mkv = format {
+            let feature = format!("recording format {}", convert::format_name(format));
+            return Err(Error::new(Kind::Unsupported { feature }, "this version records MP4 only"));
+        }
+        let space = self.files.space().map_err(|e| convert::file_error(&e, ""))?;
+        if space.available < self.files.required() {
+            let kind = Kind::StorageFull { available: space.available, required: self.files.required() };
+            return Err(Error::new(kind, "not enough free space to begin a recording"));
+        }
+        let (active, done, told) = self.reserve(device, format)?;
+        // From here on the place is taken: it must be given back on every way out.
+        let started = self.begin(device, &request, &active, done, told).await;
+        if started.is_err() {
+            self.release(device, &active.recording_id);
+        }
+        started.map(|shown_start| {
+            let shown = active.progress.get();
+            RecordingStarted {
+                device,
+                recording_id: active.recording_id,
+                filename: shown.files.first().cloned().unwrap_or_default(),
+                start_time: shown.start.unwrap_or(shown_start),
+                format,
+                duration: request.duration,
+            }
+        })
+    }
+
+    fn reserve(
+        &self,
+        device: CameraId,
+        format: RecordingFormat,
+    ) -> Result<(Active, watch::Sender<Option<Ended>>, watch::Receiver<bool>)> {
+        let random = getrandom::u64()
+            .map_err(|e| Error::new(Kind::Internal, "no random numbers to be had").with_private(e))?;
+        let (stop, told) = watch::channel(false);
+        let (done, finished) = watch::channel(None);
+        let active = Active {
+            recording_id: format!("{random:016x}"),
+            progress: Arc::default(),
+            stop,
+            done: finished,
+            format,
+        };
+        let mut all = self.lock();
+        if let Some(other) = all.get(&device) {
+            let kind = Kind::RecordingInProgress {
+                device,
+                filename: other.progress.get().files.last().cloned().unwrap_or_default(),
+                recording_id: other.recording_id.clone(),
+            };
+            return Err(Error::new(kind, "this camera is being recorded already"));
+        }
+        all.insert(device, active.clone());
+        Ok((active, done, told))
+    }
+
+    fn release(&self, device: CameraId, recording_id: &str) {
+        let mut all = self.lock();
+        if all.get(&device).is_some_and(|active| active.recording_id == recording_id) {
+            all.remove(&device);
+        }
+    }
+
+    async fn begin(
+        &self,
+        device: CameraId,
+        request: &RecordingRequest,
+        active: &Active,
+        done: watch::Sender<Option<Ended>>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<SystemTime> {
+        let path: PathName = path_of(device);
+        let lease =
+            self.paths.lease(&path, Purpose::Recording).await.map_err(|e| convert::path_error(&e, device))?;
+        let tap = lease.tap(TapKind::Lossless);
+        let (begun, answer) = oneshot::channel();
+        let recorder = Recorder {
+            order: Order {
+                device,
+                recording_id: active.recording_id.clone(),
+                duration: request.duration,
+                segment_duration: self.config.segment_duration,
+            },
+            files: self.files.clone(),
+            lease,
+            tap,
+            stop,
+            progress: active.progress.clone(),
+            begun: Some(begun),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let (all, recording_id) = (self.clone(), active.recording_id.clone());
+        std::thread::Builder::new()
+            .name(format!("rec-{device}"))
+            .spawn(move || {
+                let ended = recorder.run(&runtime);
+                tracing::info!(%device, recording = recording_id, files = ?ended.files, "recording ended");
+                // First the place, then the news: who hears of the end may start again at once.
+                all.release(device, &recording_id);
+                done.send_replace(Some(ended));
+            })
+            .map_err(|e| Error::new(Kind::Internal, "no thread for the recording").with_private(e))?;
+        match answer.await {
+            Ok(Ok(())) => Ok(SystemTime::now()),
+            Ok(Err(error)) => Err(convert::file_error(&error, "")),
+            Err(_) => Err(Error::new(
+                Kind::InvalidState { state: "STOPPED", allowed: &["RECORDING"] },
+                "the recording was stopped before its first picture",
+            )),
+        }
+    }
+
+    /// Stops a recording; answers once its files are complete.
+    pub(crate) async fn stop(&self, device: CameraId) -> Result<RecordingStopped> {
+        let active = self.lock().get(&device).cloned().ok_or_else(|| {
+            let kind = Kind::InvalidState { state: "IDLE", allowed: &["RECORDING"] };
+            Error::new(kind, "this camera is not being recorded")
+        })?;
+        active.stop.send_replace(true);
+        let mut done = active.done.clone();
+        let ended = done.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
+        let ended = ended.ok_or_else(|| Error::new(Kind::Internal, "the recording ended without a word"))?;
+        Ok(RecordingStopped {
+            device,
+            recording_id: active.recording_id,
+            files: ended.files,
+            start_time: ended.start,
+            end_time: ended.end,
+            duration: ended.duration,
+            file_size: ended.file_size,
+            format: active.format,
+        })
+    }
+
+    /// Stops all recordings at once; `false` when some were not complete in time.
+    pub(crate) async fn stop_all(&self, grace: Duration) -> bool {
+        let all: Vec<Active> = self.lock().values().cloned().collect();
+        for active in &all {
+            active.stop.send_replace(true);
+        }
+        let complete = async {
+            for mut active in all {
+                // An error: its thread is gone, and nothing is left to wait for.
+                let _ = active.done.wait_for(Option::is_some).await;
+            }
+        };
+        tokio::time::timeout(grace, complete).await.is_ok()
+    }
+}

@@ -1,0 +1,131 @@
+//! A picture of now: from the cached group of a running stream (tier 1), or from a stream started for
+//! it (tier 2).
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use base::{CameraId, units::Size};
+use files::{Files, NewSnapshot};
+use media::Unit;
+use paths::{Lease, Paths, Popped, Purpose, TapKind};
+
+use crate::{
+    api::{PictureFormat, Snapshot, SnapshotRequest},
+    config,
+    convert::{self, path_of},
+    error::{Error, Kind, Result},
+    pictures::{Pictures, Wish},
+};
+
+/// Everything a snapshot needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshots {
+    pub(crate) config: config::Snapshot,
+    pub(crate) files: Files,
+    pub(crate) paths: Paths,
+    pub(crate) pictures: Pictures,
+}
+
+impl Snapshots {
+    pub(crate) async fn take(&self, device: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
+        let called = Instant::now();
+        let format = request.format.unwrap_or(self.config.format);
+        let (lease, tier) = self.lease(device).await?;
+        let units = self.fresh(&lease, &request, tier).await?;
+        let taken_at = SystemTime::now();
+        let made = self
+            .pictures
+            .make(Wish {
+                units,
+                format,
+                quality: request.quality.unwrap_or(self.config.quality),
+                width: request.width,
+                height: request.height,
+                mark: |unit, device| files::snapshot_mark_text(device, unit.captured),
+                device: device.to_string(),
+            })
+            .await?;
+        drop(lease);
+        let (size, file_size) = (Size { width: made.width, height: made.height }, made.bytes.len() as u64);
+        let captured_at = made.unit.captured;
+        let new = NewSnapshot {
+            device,
+            taken: captured_at,
+            name: request.filename.clone(),
+            extension: match format {
+                PictureFormat::Jpg => "jpg",
+                PictureFormat::Png => "png",
+            },
+            bytes: made.bytes,
+        };
+        let files = self.files.clone();
+        // A disk may block: not here.
+        let saved = tokio::task::spawn_blocking(move || files.save_snapshot(new))
+            .await
+            .map_err(|e| Error::new(Kind::Internal, "the snapshot could not be saved").with_private(e))?
+            .map_err(|e| convert::file_error(&e, request.filename.as_deref().unwrap_or_default()))?;
+        Ok(Snapshot {
+            device,
+            filename: saved.filename,
+            timestamp: SystemTime::now(),
+            captured_at,
+            age: taken_at.duration_since(captured_at).unwrap_or_default(),
+            tier,
+            latency: called.elapsed(),
+            size,
+            file_size,
+        })
+    }
+
+    async fn lease(&self, device: CameraId) -> Result<(Lease, u8)> {
+        let name = path_of(device);
+        let asked = self.paths.lease(&name, Purpose::Snapshot);
+        let lease = match tokio::time::timeout(self.config.tier2_timeout, asked).await {
+            Ok(lease) => lease.map_err(|e| convert::path_error(&e, device))?,
+            Err(_) => return Err(late()),
+        };
+        let tier = if lease.was_cold() { 2 } else { 1 };
+        Ok((lease, tier))
+    }
+
+    /// The cached group once its newest picture is as fresh as asked.
+    async fn fresh(&self, lease: &Lease, request: &SnapshotRequest, tier: u8) -> Result<Vec<Arc<Unit>>> {
+        let good = |unit: &Unit| {
+            request.max_age.is_none_or(|age| unit.arrived.elapsed() <= age)
+                && request.not_before.is_none_or(|time| unit.captured >= time)
+        };
+        let units = lease.gop();
+        if units.last().is_some_and(|unit| good(unit)) {
+            return Ok(units);
+        }
+        let patience = if tier == 1 { self.config.tier1_timeout } else { self.config.tier2_timeout };
+        let wait = async {
+            let mut tap = lease.tap(TapKind::Live);
+            while let Some(popped) = tap.next().await {
+                if let Popped::Frame(frame) = popped
+                    && good(&frame.unit)
+                {
+                    let units = lease.gop();
+                    if units.last().is_some_and(|unit| good(unit)) {
+                        return Ok(units);
+                    }
+                }
+            }
+            Err(Error::new(Kind::Dependency { dependency: "camera", retryable: true }, "the stream ended"))
+        };
+        tokio::time::timeout(patience.max(until(request)), wait).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+/// A picture asked for in advance is waited for, but for no more than a few seconds.
+fn until(request: &SnapshotRequest) -> Duration {
+    let ahead = request.not_before.and_then(|time| time.duration_since(SystemTime::now()).ok());
+    ahead.map_or(Duration::ZERO, |ahead| (ahead + Duration::from_secs(1)).min(Duration::from_secs(10)))
+}
+
+fn late() -> Error {
+    let kind = Kind::Dependency { dependency: "camera", retryable: true };
+    Error::new(kind, "no picture as fresh as asked came in time")
+}

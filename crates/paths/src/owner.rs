@@ -1,0 +1,121 @@
+//! The task that owns one path's source: it feeds the supervisor with facts and carries out its
+//! orders. All decisions are the supervisor's and the demand's.
+
+use std::{sync::Arc, time::Instant};
+
+use base::supervisor::{Action, Input, Rules, State, Supervisor};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    path::Path,
+    source::{self, Order, Outcome},
+};
+
+/// What is known of the source, as its owner last said.
+#[derive(Debug, Clone)]
+pub(crate) struct Phase {
+    pub(crate) state: State,
+    /// The owner has taken note of arrivals up to this one.
+    pub(crate) arrivals_seen: u64,
+    /// Why the last run ended, while the source has not come back.
+    pub(crate) trouble: Option<Outcome>,
+}
+
+struct Run {
+    orders: watch::Sender<Order>,
+    task: JoinHandle<Outcome>,
+}
+
+/// Owns the source of `path` until `stop` says so or its sender is gone; then ends the source first.
+pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
+    let mut supervisor = Supervisor::new(Rules::default());
+    let mut run: Option<Run> = None;
+    let mut trouble: Option<Outcome> = None;
+    let mut stopping = false;
+    loop {
+        let now = Instant::now();
+        let (wish, arrivals_seen) = path.wish(now);
+        if wish.wanted && !stopping {
+            if !wish.start_timeout.is_zero() {
+                supervisor.set_start_timeout(wish.start_timeout);
+            }
+            supervisor.handle(now, Input::Want { restart: wish.restart });
+        } else {
+            supervisor.handle(now, Input::Unwant);
+        }
+        if let (Some(_), Some(newest)) = (&run, path.hub.newest()) {
+            supervisor.handle(now, Input::Frame(newest));
+        }
+        supervisor.handle(now, Input::Timeout);
+        while let Some(action) = supervisor.poll_action() {
+            act(&path, action, &mut run);
+        }
+        if supervisor.state() == State::Live {
+            trouble = None;
+        }
+        path.say(Phase { state: supervisor.state(), arrivals_seen, trouble: trouble.clone() });
+        if stopping && run.is_none() {
+            break;
+        }
+
+        let ends_at = wish.ends_at.filter(|_| !stopping);
+        let deadline = [supervisor.deadline().map(|(at, _)| at), ends_at].into_iter().flatten().min();
+        tokio::select! {
+            () = path.changed.notified() => {}
+            outcome = ended(&mut run) => {
+                tracing::info!(path = %path.name, reason = outcome.public, detail = outcome.private, "source ended");
+                supervisor.handle(Instant::now(), Input::Exited { hopeless: outcome.hopeless });
+                trouble = Some(outcome);
+            }
+            () = until(deadline) => {}
+            () = stopped(&mut stop), if !stopping => stopping = true,
+        }
+    }
+    path.hub.close();
+}
+
+fn act(path: &Arc<Path>, action: Action, run: &mut Option<Run>) {
+    match action {
+        Action::Start => {
+            let (orders, told) = watch::channel(Order::Run);
+            let source = path.source.clone();
+            let (codec, launcher, hub) = (path.codec.clone(), path.launcher.clone(), path.hub.clone());
+            let task = tokio::spawn(source::run(source, codec, launcher, hub, told));
+            *run = Some(Run { orders, task });
+        }
+        Action::Interrupt => order(run.as_ref(), Order::Interrupt),
+        Action::Kill => order(run.as_ref(), Order::Kill),
+        Action::Report(state) => tracing::info!(path = %path.name, ?state, "stream"),
+    }
+}
+
+fn order(run: Option<&Run>, order: Order) {
+    if let Some(run) = run {
+        run.orders.send_replace(order);
+    }
+}
+
+/// The end of the present run; for ever when there is none.
+async fn ended(run: &mut Option<Run>) -> Outcome {
+    let Some(current) = run else { return std::future::pending().await };
+    let outcome = (&mut current.task).await.unwrap_or_else(|panic| Outcome {
+        hopeless: false,
+        public: "the stream's reader failed",
+        private: panic.to_string(),
+    });
+    *run = None;
+    outcome
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the room is told to stop, or nobody is left to tell it.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A function of its own: the guard `wait_for` returns must not live across another await.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

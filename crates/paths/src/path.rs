@@ -1,0 +1,324 @@
+//! Paths by name, and the leases by which others take their frames.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use base::{Error, Kind, Result, supervisor::State};
+use media::{ParamSets, Unit};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    child::Launcher,
+    config::{CodecConfig, Config},
+    demand::{Demand, Purpose, Wish},
+    hub::{Hub, Tap, TapKind},
+    owner::{self, Phase},
+    rtsp,
+    source::Source,
+};
+
+/// Name of a path, as it stands in a viewer's URL.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PathName(String);
+
+impl PathName {
+    /// 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`: nothing that means anything in a URL or a log.
+    pub fn new(name: &str) -> Option<Self> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        ((1..=64).contains(&name.len()) && name.bytes().all(good)).then(|| Self(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PathName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a path is doing and what was counted of it.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Its name.
+    pub name: PathName,
+    /// What its source does.
+    pub state: State,
+    /// Viewers that play now.
+    pub readers: u32,
+    /// Media bytes sent to viewers since the start of the service.
+    pub bytes_sent: u64,
+    /// Pictures from the source since the start of the service.
+    pub frames: u64,
+    /// Age of the newest picture of the present run.
+    pub last_frame_age: Option<Duration>,
+    /// When the present run delivered its first picture.
+    pub started_at: Option<SystemTime>,
+    /// Parameter sets last seen, from this run or an earlier one.
+    pub params: Option<Arc<ParamSets>>,
+    /// Measured frames a second.
+    pub fps: Option<f64>,
+    /// A description of the source for clients.
+    pub source: String,
+    /// Why there are no frames, for clients.
+    pub error: Option<String>,
+}
+
+/// One path.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) name: PathName,
+    pub(crate) source: Source,
+    pub(crate) codec: CodecConfig,
+    pub(crate) launcher: Launcher,
+    pub(crate) hub: Arc<Hub>,
+    /// Wakes the owner: demand changed, or the first frame of a run came.
+    pub(crate) changed: Arc<Notify>,
+    pub(crate) readers: AtomicU32,
+    demand: Mutex<Demand>,
+    phase: watch::Sender<Phase>,
+    patience: crate::demand::AllRules,
+}
+
+impl Path {
+    fn demand(&self) -> MutexGuard<'_, Demand> {
+        self.demand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wish(&self, now: Instant) -> (Wish, u64) {
+        let demand = self.demand();
+        (demand.wish(now), demand.arrivals())
+    }
+
+    pub(crate) fn say(&self, phase: Phase) {
+        // A source given up keeps nobody waiting: nor is it kept for those who have left.
+        if phase.state == State::Failed {
+            self.demand().end_linger();
+        }
+        self.phase.send_replace(phase);
+    }
+
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    fn status(&self) -> Status {
+        let phase = self.phase.borrow().clone();
+        let hub = self.hub.status();
+        Status {
+            name: self.name.clone(),
+            state: phase.state,
+            readers: self.readers.load(Ordering::Relaxed),
+            bytes_sent: hub.bytes_sent,
+            frames: hub.frames,
+            last_frame_age: hub.last_frame_age,
+            started_at: hub.started_at,
+            params: hub.params,
+            fps: hub.fps,
+            source: self.source.description().to_owned(),
+            error: phase
+                .trouble
+                .filter(|_| phase.state != State::Idle)
+                .map(|trouble| trouble.public.to_owned()),
+        }
+    }
+}
+
+/// All paths. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Paths(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    launcher: Launcher,
+    paths: Mutex<BTreeMap<PathName, Arc<Path>>>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<JoinSet<()>>,
+    rtsp_port: u16,
+}
+
+impl Paths {
+    /// Opens the RTSP port; nothing runs for a path until somebody needs its frames.
+    pub async fn start(config: Config, launcher: Launcher) -> Result<Self> {
+        let bound = rtsp::bind(config.rtsp).await?;
+        let paths = Self(Arc::new(Inner {
+            rtsp_port: bound.port(),
+            config,
+            launcher,
+            paths: Mutex::default(),
+            stop: watch::channel(false).0,
+            tasks: Mutex::default(),
+        }));
+        // The server holds no strong reference to us: we own its task.
+        let weak = Arc::downgrade(&paths.0);
+        let find = move |name: &PathName| weak.upgrade().and_then(|inner| Paths(inner).find(name));
+        paths.spawn(rtsp::serve(bound, Arc::new(find), paths.0.stop.subscribe()));
+        Ok(paths)
+    }
+
+    /// Port on which RTSP is served.
+    pub fn rtsp_port(&self) -> u16 {
+        self.0.rtsp_port
+    }
+
+    /// Makes a path; its source starts when somebody needs it.
+    pub fn add(&self, name: PathName, source: Source) -> Result<()> {
+        let random = |bytes: &mut [u8]| {
+            getrandom::fill(bytes)
+                .map_err(|e| Error::new(Kind::Internal, "no random numbers to be had").with_private(e))
+        };
+        // RFC 3550 section 5.1: SSRC, first sequence number and timestamp are random.
+        let mut seeds = [0_u8; 10];
+        random(&mut seeds)?;
+        let [s0, s1, s2, s3, t0, t1, t2, t3, q0, q1] = seeds;
+        let changed = Arc::new(Notify::new());
+        let hub = Hub::new(
+            u32::from_be_bytes([s0, s1, s2, s3]),
+            u16::from_be_bytes([q0, q1]),
+            u32::from_be_bytes([t0, t1, t2, t3]),
+            changed.clone(),
+        );
+        let path = Arc::new(Path {
+            name: name.clone(),
+            source,
+            codec: self.0.config.codec.clone(),
+            launcher: self.0.launcher.clone(),
+            hub: Arc::new(hub),
+            changed,
+            readers: AtomicU32::new(0),
+            demand: Mutex::new(Demand::new(self.0.config.rules)),
+            phase: watch::channel(Phase { state: State::Idle, arrivals_seen: 0, trouble: None }).0,
+            patience: self.0.config.rules,
+        });
+        let mut all = self.all();
+        if all.contains_key(&name) {
+            return Err(Error::new(Kind::AlreadyExists, format!("there is a stream {name} already")));
+        }
+        all.insert(name, path.clone());
+        drop(all);
+        self.spawn(owner::own(path, self.0.stop.subscribe()));
+        Ok(())
+    }
+
+    /// What one path is doing.
+    pub fn status(&self, name: &PathName) -> Option<Status> {
+        self.find(name).map(|path| path.status())
+    }
+
+    /// Asks for frames and waits until they flow. The lease keeps them coming until it is dropped.
+    ///
+    /// Fails with [`Kind::NotFound`], [`Kind::Timeout`] after the purpose's start time-out, or
+    /// [`Kind::Dependency`] as soon as the source is given up.
+    pub async fn lease(&self, name: &PathName, purpose: Purpose) -> Result<Lease> {
+        let path = self.find(name).ok_or_else(|| Error::new(Kind::NotFound, "there is no such stream"))?;
+        Lease::take(path, purpose).await
+    }
+
+    /// Ends every source and every viewer, in that order, and waits for them.
+    pub async fn shutdown(&self) {
+        self.0.stop.send_replace(true);
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        while tasks.join_next().await.is_some() {}
+    }
+
+    fn find(&self, name: &PathName) -> Option<Arc<Path>> {
+        self.all().get(name).cloned()
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<PathName, Arc<Path>>> {
+        self.0.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks().spawn(task);
+    }
+}
+
+/// Somebody's need of a path's frames; dropping it ends the need.
+#[derive(Debug)]
+pub struct Lease {
+    path: Arc<Path>,
+    purpose: Purpose,
+    served: bool,
+    cold: bool,
+}
+
+impl Lease {
+    pub(crate) async fn take(path: Arc<Path>, purpose: Purpose) -> Result<Self> {
+        let arrival = path.demand().arrive(purpose);
+        let patience = path.patience.of(purpose).start_timeout;
+        let mut phase = path.phase();
+        let mut lease = Self { path, purpose, served: false, cold: false };
+        lease.path.changed.notify_one();
+        let decided = async {
+            let answer = phase
+                .wait_for(|phase| {
+                    phase.state == State::Live
+                        || phase.arrivals_seen >= arrival && phase.state == State::Failed
+                })
+                .await;
+            answer.map(|phase| phase.clone())
+        };
+        // Most takers find the stream running; only the others wait.
+        if lease.path.phase.borrow().state != State::Live {
+            lease.cold = true;
+        }
+        match tokio::time::timeout(patience, decided).await {
+            Ok(Ok(Phase { state: State::Live, .. })) => {
+                lease.served = true;
+                Ok(lease)
+            }
+            Ok(Ok(Phase { trouble, .. })) => {
+                let (public, private) = trouble
+                    .map_or(("the stream could not be started", String::new()), |t| (t.public, t.private));
+                Err(Error::new(Kind::Dependency, public).with_private(private))
+            }
+            Ok(Err(_)) => Err(Error::new(Kind::WrongState, "the stream is being removed")),
+            Err(_) => Err(Error::new(Kind::Timeout, "no picture came in time")),
+        }
+    }
+
+    /// The stream was not running when the lease was asked for.
+    pub fn was_cold(&self) -> bool {
+        self.cold
+    }
+
+    /// Joins the stream: the pictures since the last key frame, then every one that comes.
+    pub fn tap(&self, kind: TapKind) -> Tap {
+        self.path.hub.tap(kind)
+    }
+
+    /// The pictures since the last key frame, oldest first. Empty while the source restarts.
+    pub fn gop(&self) -> Vec<Arc<Unit>> {
+        self.path.hub.gop()
+    }
+
+    pub(crate) fn path(&self) -> &Arc<Path> {
+        &self.path
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.path.demand().leave(Instant::now(), self.purpose, self.served);
+        self.path.changed.notify_one();
+    }
+}

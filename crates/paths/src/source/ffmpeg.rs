@@ -1,0 +1,166 @@
+//! One run of ffmpeg: started by the launcher, read from its pipe, signalled by order, always reaped.
+
+use std::{
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use media::{
+    h264::Assembler,
+    nut::{Demuxer, Event},
+};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    io::AsyncReadExt,
+    process::{Child, ChildStdout},
+    sync::watch,
+};
+
+use super::{Order, Outcome, ordered, stderr_tail};
+use crate::{
+    child::{EXIT_NOT_FOUND, Launcher},
+    hub::Hub,
+};
+
+const PROGRAM: &str = "ffmpeg";
+/// One read from the pipe; a pipe holds 64 KiB (pipe(7)), a picture is rarely larger.
+const READ_BYTES: usize = 32 << 10;
+
+/// Runs ffmpeg to its end.
+pub(super) async fn run(
+    launcher: &Launcher,
+    args: &[String],
+    hub: &Arc<Hub>,
+    orders: watch::Receiver<Order>,
+) -> Outcome {
+    let mut command = launcher.command(PROGRAM, args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            return Outcome {
+                hopeless: false,
+                public: "the video program could not be started",
+                private: error.to_string(),
+            };
+        }
+    };
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+    tracing::info!(pid = pid.map(Pid::as_raw), "ffmpeg started");
+    let stdout = child.stdout.take().expect("stdout was set to piped above");
+    let stderr = child.stderr.take().expect("stderr was set to piped above");
+    let tail = tokio::spawn(stderr_tail::collect(stderr));
+
+    let mut trouble = None;
+    {
+        let reading = read(stdout, hub);
+        tokio::pin!(reading);
+        let mut told = orders.clone();
+        tokio::select! {
+            result = &mut reading => trouble = result.err(),
+            () = ordered(&mut told, Order::Interrupt) => {
+                signal(pid, Signal::SIGINT);
+                // It may have pictures to finish; they are read so that it never blocks on the pipe.
+                tokio::select! {
+                    _ = &mut reading => {}
+                    () = ordered(&mut told, Order::Kill) => signal(pid, Signal::SIGKILL),
+                }
+            }
+        }
+    }
+    if trouble.is_some() {
+        // What it writes is not what we can read: nothing is to be waited for.
+        signal(pid, Signal::SIGKILL);
+    }
+    let status = reap(&mut child, pid, &orders).await;
+    // Its standard error ends with it, unless a stranger holds the other end: then not for ever.
+    let tail = tokio::time::timeout(Duration::from_millis(200), tail).await;
+    let last_words = tail.ok().and_then(Result::ok).unwrap_or_default();
+    outcome(status, trouble, &last_words)
+}
+
+/// Reads pictures until the pipe ends.
+async fn read(mut stdout: ChildStdout, hub: &Hub) -> Result<(), String> {
+    let mut demuxer = Demuxer::new();
+    let mut assembler = Assembler::new();
+    let mut chunk = vec![0_u8; READ_BYTES];
+    loop {
+        match stdout.read(&mut chunk).await {
+            Ok(0) | Err(_) => return Ok(()),
+            Ok(n) => demuxer.push(&chunk[..n]),
+        }
+        while let Some(event) = demuxer.poll().map_err(|e| e.to_string())? {
+            match event {
+                Event::Stream { extradata, .. } => {
+                    assembler.set_extradata(&extradata).map_err(|e| e.to_string())?;
+                }
+                Event::Packet { pts_90k, data, .. } => match assembler.annexb(&data) {
+                    Ok(Some(picture)) => hub.push(picture, pts_90k),
+                    Ok(None) => {}
+                    // One bad packet (a camera's own H.264 may have some) costs itself, not the stream.
+                    Err(error) => tracing::debug!(%error, "dropped a packet"),
+                },
+            }
+        }
+    }
+}
+
+/// Waits for the child; a kill order still reaches it.
+async fn reap(
+    child: &mut Child,
+    pid: Option<Pid>,
+    orders: &watch::Receiver<Order>,
+) -> std::io::Result<ExitStatus> {
+    let mut told = orders.clone();
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = async {
+            // It has closed its pipe and lives on: the orders still hold.
+            ordered(&mut told, Order::Interrupt).await;
+            signal(pid, Signal::SIGINT);
+            ordered(&mut told, Order::Kill).await;
+        } => {
+            signal(pid, Signal::SIGKILL);
+            child.wait().await
+        }
+    };
+    // Whatever it may have started itself shares its group.
+    signal(pid, Signal::SIGKILL);
+    status
+}
+
+fn signal(pid: Option<Pid>, signal: Signal) {
+    if let Some(pid) = pid {
+        // ESRCH: already gone, which is what we want.
+        let _ = killpg(pid, signal);
+    }
+}
+
+fn outcome(status: std::io::Result<ExitStatus>, trouble: Option<String>, last_words: &str) -> Outcome {
+    let code = status.as_ref().ok().and_then(ExitStatus::code);
+    let exit = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+    let private = match trouble {
+        Some(trouble) => format!("{trouble}; {exit}; {last_words}"),
+        None => format!("{exit}; {last_words}"),
+    };
+    let not_found = code == Some(EXIT_NOT_FOUND);
+    let public = if not_found {
+        "ffmpeg is not installed"
+    } else {
+        "the video program ended; the camera may be gone or in use"
+    };
+    Outcome { hopeless: not_found, public, private }
+}
+
+/// First line of `ffmpeg -version`; `None` when there is none.
+pub async fn version(launcher: &Launcher) -> Option<String> {
+    let mut command = launcher.command(PROGRAM, &["-version".to_owned()]);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let output = tokio::time::timeout(Duration::from_secs(5), command.output()).await.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().next().filter(|_| output.status.success()).map(str::to_owned)
+}
