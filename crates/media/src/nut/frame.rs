@@ -59,7 +59,8 @@ pub(super) fn codes(cursor: &mut Cursor<'_>, stream_count: usize) -> Result<Vec<
                 0 => code.pts_delta = cursor.signed()?,
                 1 => code.size_mul = cursor.at_most(MAX_PACKET_BYTES as u64, "frame size")? as u64,
                 2 => {
-                    code.stream = cursor.at_most((stream_count as u64).saturating_sub(1), "unknown stream")?;
+                    code.stream =
+                        cursor.at_most((stream_count as u64).saturating_sub(1), "unknown stream")?;
                 }
                 3 => code.size_lsb = cursor.at_most(MAX_PACKET_BYTES as u64, "frame size")? as u64,
                 4 => code.reserved = cursor.at_most(256, "reserved fields")? as u64,
