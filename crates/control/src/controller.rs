@@ -51,17 +51,16 @@ impl Controller {
     /// media ports. No camera is touched before somebody wants its picture.
     pub async fn start(config: Config) -> Result<Self> {
         let held = data_dir::take(&config.data_dir)?;
-        let (files, adopted) = Files::open(config.files.clone()).map_err(|e| convert::file_error(&e, ""))?;
+        let (files, adopted) = Files::open(&config.files).map_err(|e| convert::file_error(&e, ""))?;
         for file in adopted {
             tracing::warn!(?file, "a file left by a killed service was adopted");
         }
         let launcher = Launcher::own_binary(CHILD_SUBCOMMAND);
         let ffmpeg = paths::ffmpeg_version(&launcher).await;
-        match &ffmpeg {
-            Some(version) => tracing::info!(version, "ffmpeg found"),
-            None => tracing::error!(
-                "ffmpeg not found: only network cameras will work; install ffmpeg 5.1 or later"
-            ),
+        if let Some(version) = &ffmpeg {
+            tracing::info!(version, "ffmpeg found");
+        } else {
+            tracing::error!("ffmpeg not found: only network cameras will work; install ffmpeg 5.1 or later");
         }
         let cameras = Cameras::scan(&config.cameras);
         let paths = Paths::start(config.paths.clone(), launcher)
@@ -122,10 +121,11 @@ impl Controller {
             formats: camera.formats.clone(),
             sizes: camera.sizes.clone(),
             recording: self.0.recordings.active(id),
-            debug: camera
-                .device_path
-                .as_ref()
-                .map(|path| format!("{} driver={} bus={}", path.display(), camera.driver, camera.bus_info)),
+            debug: camera.device_path.as_ref().map(|path| {
+                let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
+                let (driver, bus) = (known(&camera.driver), known(&camera.bus_info));
+                format!("{} driver={driver} bus={bus}", path.display())
+            }),
             stream,
         })
     }
@@ -155,13 +155,13 @@ impl Controller {
 
     /// Files of recordings, newest first.
     pub async fn list_recordings(&self, query: FileQuery) -> Result<FilePage<RecordingFile>> {
-        let page = self.on_disk(query, |files, query| files.recordings(query)).await?;
+        let page = self.on_disk(query, Files::recordings).await?;
         Ok(convert::page(page, convert::recording_file))
     }
 
     /// Snapshots, newest first.
     pub async fn list_snapshots(&self, query: FileQuery) -> Result<FilePage<SnapshotFile>> {
-        let page = self.on_disk(query, |files, query| files.snapshots(query)).await?;
+        let page = self.on_disk(query, Files::snapshots).await?;
         Ok(convert::page(page, convert::snapshot_file))
     }
 

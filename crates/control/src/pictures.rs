@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base::CameraId;
 use media::{
     Unit,
     picture::{Decoder, Frame, fit},
@@ -32,9 +33,9 @@ pub(crate) struct Wish {
     pub(crate) width: Option<u32>,
     pub(crate) height: Option<u32>,
     /// Text for the file's mark, made from the unit that is shown.
-    pub(crate) mark: fn(&Unit, &str) -> String,
+    pub(crate) mark: fn(&Unit, CameraId) -> String,
     /// Second argument of `mark`.
-    pub(crate) device: String,
+    pub(crate) device: CameraId,
 }
 
 /// A finished picture.
@@ -120,7 +121,7 @@ impl Desk {
         let (_, frame) = self.last.as_ref().expect("filled just above");
         let unit = wish.units.get(frame.index).unwrap_or(newest).clone();
         let (width, height) = fit(frame.width, frame.height, wish.width, wish.height);
-        let mark = (wish.mark)(&unit, &wish.device);
+        let mark = (wish.mark)(&unit, wish.device);
         let bytes = match wish.format {
             PictureFormat::Jpg => frame.to_jpeg(wish.quality, Some((width, height)), &mark),
             PictureFormat::Png => frame.to_png(Some((width, height)), &mark),

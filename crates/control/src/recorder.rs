@@ -146,11 +146,10 @@ impl Recorder {
                 Next::Gap => {}
                 Next::Silence if overdue.is_some_and(|at| Instant::now() >= at) => return Ok(()),
                 Next::Silence => close(open, ended)?,
-                Next::Stop => return Ok(()),
                 Next::Closed if self.tap.overrun() => {
                     return Err(base::Error::new(base::Kind::Io, "the disk is too slow for the recording"));
                 }
-                Next::Closed => return Ok(()),
+                Next::Stop | Next::Closed => return Ok(()),
             }
         }
     }
@@ -202,7 +201,7 @@ impl Recorder {
                 // After a loss nothing can be shown until the next key frame.
                 return Ok(());
             }
-            let segment = self.files.begin(NewSegment {
+            let segment = self.files.begin(&NewSegment {
                 device: self.order.device,
                 recording_id: self.order.recording_id.clone(),
                 segment: ended.files.len() as u32 + 1,

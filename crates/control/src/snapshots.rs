@@ -32,6 +32,11 @@ impl Snapshots {
     pub(crate) async fn take(&self, device: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
         let called = Instant::now();
         let format = request.format.unwrap_or(self.config.format);
+        let extension = match format {
+            PictureFormat::Jpg => "jpg",
+            PictureFormat::Png => "png",
+        };
+        check_name(request.filename.as_deref(), extension)?;
         let (lease, tier) = self.lease(device).await?;
         let units = self.fresh(&lease, &request, tier).await?;
         let taken_at = SystemTime::now();
@@ -44,7 +49,7 @@ impl Snapshots {
                 width: request.width,
                 height: request.height,
                 mark: |unit, device| files::snapshot_mark_text(device, unit.captured),
-                device: device.to_string(),
+                device,
             })
             .await?;
         drop(lease);
@@ -54,15 +59,12 @@ impl Snapshots {
             device,
             taken: captured_at,
             name: request.filename.clone(),
-            extension: match format {
-                PictureFormat::Jpg => "jpg",
-                PictureFormat::Png => "png",
-            },
+            extension,
             bytes: made.bytes,
         };
         let files = self.files.clone();
         // A disk may block: not here.
-        let saved = tokio::task::spawn_blocking(move || files.save_snapshot(new))
+        let saved = tokio::task::spawn_blocking(move || files.save_snapshot(&new))
             .await
             .map_err(|e| Error::new(Kind::Internal, "the snapshot could not be saved").with_private(e))?
             .map_err(|e| convert::file_error(&e, request.filename.as_deref().unwrap_or_default()))?;
@@ -116,6 +118,22 @@ impl Snapshots {
             Err(Error::new(Kind::Dependency { dependency: "camera", retryable: true }, "the stream ended"))
         };
         tokio::time::timeout(patience.max(until(request)), wait).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+/// A name must be a plain one and tell the format the file has.
+fn check_name(name: Option<&str>, extension: &str) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    let wrong = |rule, text: String| Err(Error::new(Kind::InvalidParam { param: "filename", rule }, text));
+    if !files::is_plain(name) {
+        return wrong(
+            "name",
+            "a file name is 1 to 100 of A-Z a-z 0-9 . _ - and does not begin with a dot".into(),
+        );
+    }
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() && ending == extension => Ok(()),
+        _ => wrong("extension", format!("the name must end in .{extension}, as the format does")),
     }
 }
 

@@ -1,1 +1,25 @@
-//! (being built)
+//! Recordings and snapshots on disk: their names, their marks, how they are written so that nothing is
+//! lost, and how they are found again. There is no database: each file says itself what it is.
+//!
+//! *Invariant:* knows no camera, no stream and no client; touches no file without the service's own mark.
+
+mod adopt;
+mod catalogue;
+mod config;
+mod folder;
+mod image;
+mod listing;
+mod mark;
+mod name;
+mod segment;
+mod space;
+mod store;
+
+pub use adopt::Adopted;
+pub use config::Config;
+pub use image::snapshot_mark_text;
+pub use listing::{Page, Query, RecordingInfo, SnapshotInfo, Status};
+pub use name::is_plain;
+pub use segment::{Ended, NewSegment, Segment};
+pub use space::Space;
+pub use store::{Files, NewSnapshot, SavedSnapshot};

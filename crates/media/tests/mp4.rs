@@ -1,4 +1,5 @@
 //! MP4 files written from a real encoder's pictures, read back by us and by ffprobe, cut and bent.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     io::Cursor,

@@ -98,34 +98,45 @@ pub fn read_trailer(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>
 pub fn scan(file: &mut (impl Read + Seek), head: &Head) -> io::Result<Parts> {
     let len = file.seek(SeekFrom::End(0))?;
     let mut parts = Parts { frames: 0, duration_90k: 0, next_sequence: 1, valid_len: head.end };
-    loop {
-        let Some(moof_at) = place(file, parts.valid_len, len)?.filter(|f| &f.kind == b"moof") else { break };
+    let mut first_90k = None;
+    while let Some(moof_at) = place(file, parts.valid_len, len)?.filter(|f| &f.kind == b"moof") {
         let Some(bytes) = body(file, moof_at, MAX_BOX_BYTES)? else { break };
         let Ok(moof) = Moof::decode_body(&mut bytes.as_slice()) else { break };
         let Some(mdat) = place(file, moof_at.end, len)?.filter(|f| &f.kind == b"mdat") else { break };
-        let Some((frames, duration, size)) = measure(&moof) else { break };
-        if size != mdat.end - mdat.body {
+        let Some(part) = measure(&moof) else { break };
+        if part.bytes != mdat.end - mdat.body {
             break;
         }
-        parts.frames += frames;
-        parts.duration_90k = parts.duration_90k.saturating_add(duration);
+        parts.frames += part.frames;
+        // By the parts' own times, not by adding up: the last length in a part may have been a guess.
+        let first_90k = *first_90k.get_or_insert(part.begin_90k);
+        let until_90k = part.begin_90k.saturating_add(part.duration_90k).saturating_sub(first_90k);
+        parts.duration_90k = parts.duration_90k.max(until_90k);
         parts.next_sequence = moof.mfhd.sequence_number.saturating_add(1);
         parts.valid_len = mdat.end;
     }
     Ok(parts)
 }
 
-/// Pictures, their length in 1/90,000 s and their bytes; `None` for a part unlike ours.
-fn measure(moof: &Moof) -> Option<(u64, u64, u64)> {
+struct Part {
+    frames: u64,
+    begin_90k: u64,
+    duration_90k: u64,
+    bytes: u64,
+}
+
+/// `None` for a part unlike ours.
+fn measure(moof: &Moof) -> Option<Part> {
     let [traf] = moof.traf.as_slice() else { return None };
     let [trun] = traf.trun.as_slice() else { return None };
     let TrunSamples::Explicit(entries) = &trun.samples else { return None };
-    let (mut duration, mut size) = (0, 0);
+    let begin_90k = traf.tfdt.as_ref()?.base_media_decode_time;
+    let mut part = Part { frames: entries.len() as u64, begin_90k, duration_90k: 0, bytes: 0 };
     for entry in entries {
-        duration += u64::from(entry.duration?);
-        size += u64::from(entry.size?);
+        part.duration_90k += u64::from(entry.duration?);
+        part.bytes += u64::from(entry.size?);
     }
-    Some((entries.len() as u64, duration, size))
+    Some(part)
 }
 
 /// The box at `at` if it lies in the file as a whole.

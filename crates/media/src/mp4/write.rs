@@ -121,7 +121,6 @@ pub fn fragment(sequence: u32, samples: &[Sample]) -> Vec<u8> {
             }],
             ..Default::default()
         }],
-        ..Default::default()
     };
     let data: usize = samples.iter().map(|sample| sample.data.len()).sum();
     let mut out = Vec::with_capacity(256 + samples.len() * 16 + data);

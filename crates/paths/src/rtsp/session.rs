@@ -31,7 +31,7 @@ use crate::{
     path::{Lease, Path, PathName},
 };
 
-/// A viewer who takes nothing for this long is gone (MediaMTX's writeTimeout is the same).
+/// A viewer who takes nothing for this long is gone (the same as in `MediaMTX`).
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Distance of sender reports (RFC 3550 section 6.2 recommends at least 5 s).
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,0 +1,28 @@
+//! The keys that say where files lie and how much room must stay.
+
+use std::path::{Path, PathBuf};
+
+use base::config::Settings;
+
+/// Where files lie and how much room must stay.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) recordings_dir: PathBuf,
+    pub(crate) snapshots_dir: PathBuf,
+    /// Bytes that must be free before a recording begins.
+    pub(crate) min_free_space: u64,
+}
+
+impl Config {
+    /// Reads the keys of this room; folders not named lie in `data_dir`.
+    pub fn read(settings: &mut Settings, data_dir: &Path) -> Self {
+        let mut section = settings.section("storage");
+        let recordings = section.opt_text("recordings_dir").map(PathBuf::from);
+        let snapshots = section.opt_text("snapshots_dir").map(PathBuf::from);
+        Self {
+            recordings_dir: recordings.unwrap_or_else(|| data_dir.join("recordings")),
+            snapshots_dir: snapshots.unwrap_or_else(|| data_dir.join("snapshots")),
+            min_free_space: settings.section("recording").size("min_free_space", "1GiB", 0..=u64::MAX),
+        }
+    }
+}

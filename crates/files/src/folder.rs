@@ -1,0 +1,128 @@
+//! A folder of ours: made if need be, and opened by plain names only. No name leads out of it, and no
+//! link is followed.
+
+use std::{
+    fs::{DirBuilder, File, Metadata, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use base::{Error, Result};
+use nix::fcntl::OFlag;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Makes it if need be, and sees that it can be written.
+    pub(crate) fn open(path: &Path, what: &str) -> Result<Self> {
+        let failed = |cause: &io::Error| {
+            let mut error = Error::io(format!("the {what} folder cannot be used"), cause);
+            error.private = format!("{}: {cause}", path.display());
+            error
+        };
+        DirBuilder::new().recursive(true).mode(0o750).create(path).map_err(|e| failed(&e))?;
+        // Permission bits do not tell what a read-only mount or an ACL forbids.
+        let probe = path.join(format!(".probe-{}", std::process::id()));
+        File::create(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(|e| failed(&e))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a plain file for reading.
+    pub(crate) fn read(&self, name: &str) -> io::Result<(File, Metadata)> {
+        self.existing(OpenOptions::new().read(true), name)
+    }
+
+    /// Opens a plain file for reading and writing.
+    pub(crate) fn modify(&self, name: &str) -> io::Result<(File, Metadata)> {
+        self.existing(OpenOptions::new().read(true).write(true), name)
+    }
+
+    fn existing(&self, options: &mut OpenOptions, name: &str) -> io::Result<(File, Metadata)> {
+        // O_NONBLOCK: a FIFO lying there must not hold us up.
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = options.custom_flags(flags.bits()).open(self.join(name)?)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() { Ok((file, metadata)) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// Makes a file that is not there yet.
+    pub(crate) fn create(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o640).open(self.join(name)?)
+    }
+
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.join(name)?)
+    }
+
+    /// A second name for a file; fails when there is one of that name.
+    pub(crate) fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::hard_link(self.join(from)?, self.join(to)?)
+    }
+
+    /// Of the thing of this name itself, if it is a plain file.
+    pub(crate) fn metadata(&self, name: &str) -> io::Result<Metadata> {
+        let metadata = std::fs::symlink_metadata(self.join(name)?)?;
+        if metadata.is_file() { Ok(metadata) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// Plain names of all that lies there.
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// A name must be one step: no separator, no parent.
+    fn join(&self, name: &str) -> io::Result<PathBuf> {
+        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(self.path.join(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("secret"), "s").unwrap();
+        let folder = Folder::open(&dir.path().join("inner"), "test").unwrap();
+        std::os::unix::fs::symlink("../secret", folder.path().join("link")).unwrap();
+        nix::unistd::mkfifo(&folder.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        for name in
+            ["", ".", "..", "../secret", "/etc/passwd", "link", "fifo", "sub", "sub/x", "a\0b", "none"]
+        {
+            assert!(folder.read(name).is_err(), "{name:?}");
+        }
+        folder.create("x").unwrap();
+        assert!(folder.read("x").is_ok());
+        assert_eq!(folder.create("x").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(folder.create("../x").is_err());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_told_without_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = Folder::open(&file.join("below"), "test").unwrap_err();
+        assert_eq!(error.public, "the test folder cannot be used");
+        assert!(error.private.contains("below"));
+    }
+}

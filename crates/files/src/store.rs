@@ -1,0 +1,303 @@
+//! The two folders: what goes in, and what lies there.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, ErrorKind, Read, Write},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use base::{CameraId, Error, Kind, Result};
+use media::mp4;
+
+use crate::{
+    adopt::{self, Adopted},
+    catalogue::{Catalogue, Entry},
+    config::Config,
+    folder::Folder,
+    image,
+    listing::{self, Page, Query, RecordingInfo, SnapshotInfo, Status, duration_of},
+    mark::{Mark, Trailer},
+    name,
+    segment::{NewSegment, Progress, Segment},
+    space::{self, Space},
+};
+
+/// Ending of recordings.
+pub(crate) const EXTENSION: &str = "mp4";
+/// Endings of snapshots.
+const PICTURES: [&str; 2] = ["jpg", "png"];
+/// Beginning of the names of snapshots that are still being written.
+pub(crate) const UNFINISHED: &str = ".unfinished-";
+
+/// Recordings and snapshots. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Files(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    min_free_space: u64,
+    recordings: Folder,
+    snapshots: Folder,
+    /// Files being written, with how far they have come.
+    writing: Arc<Mutex<BTreeMap<String, Arc<Progress>>>>,
+    recordings_seen: Mutex<Catalogue<RecordingNote>>,
+    snapshots_seen: Mutex<Catalogue<(Mark, &'static str)>>,
+    unfinished: AtomicU64,
+}
+
+/// What a recording's file says of itself.
+#[derive(Debug, Clone)]
+struct RecordingNote {
+    mark: Mark,
+    status: Status,
+    duration_90k: u64,
+}
+
+/// A place in the list of files being written; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) name: String,
+    pub(crate) progress: Arc<Progress>,
+    all: Arc<Mutex<BTreeMap<String, Arc<Progress>>>>,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        locked(&self.all).remove(&self.name);
+    }
+}
+
+/// A finished picture on its way to the disk.
+#[derive(Debug)]
+pub struct NewSnapshot {
+    /// The camera.
+    pub device: CameraId,
+    /// When the picture was taken.
+    pub taken: SystemTime,
+    /// Wanted name; `None`: made from camera and time.
+    pub name: Option<String>,
+    /// `jpg` or `png`.
+    pub extension: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// A snapshot that lies in its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedSnapshot {
+    /// Plain name.
+    pub filename: String,
+}
+
+impl Files {
+    /// Makes the folders if need be and mends what a killed service left there.
+    pub fn open(config: &Config) -> Result<(Self, Vec<Adopted>)> {
+        let recordings = Folder::open(&config.recordings_dir, "recordings")?;
+        let snapshots = Folder::open(&config.snapshots_dir, "snapshots")?;
+        let unread = |e: &io::Error| Error::io("a folder of the service cannot be read", e);
+        let adopted = adopt::recordings(&recordings).map_err(|e| unread(&e))?;
+        adopt::unfinished_snapshots(&snapshots).map_err(|e| unread(&e))?;
+        let inner = Inner {
+            min_free_space: config.min_free_space,
+            recordings,
+            snapshots,
+            writing: Arc::default(),
+            recordings_seen: Mutex::new(Catalogue::new()),
+            snapshots_seen: Mutex::new(Catalogue::new()),
+            unfinished: AtomicU64::new(0),
+        };
+        Ok((Self(Arc::new(inner)), adopted))
+    }
+
+    /// Room where recordings lie.
+    pub fn space(&self) -> Result<Space> {
+        space::of(self.0.recordings.path())
+    }
+
+    /// Bytes that must be free before a recording begins.
+    pub fn required(&self) -> u64 {
+        self.0.min_free_space
+    }
+
+    /// Begins a file of a recording.
+    pub fn begin(&self, new: &NewSegment) -> Result<Segment> {
+        Segment::begin(self, new)
+    }
+
+    /// A new, empty, locked file for a recording that begins at `start`.
+    pub(crate) fn create_recording(&self, device: CameraId, start: SystemTime) -> Result<(File, Writing)> {
+        for twin in 1..=name::MAX_TWINS {
+            let name = name::make(device, start, twin, EXTENSION);
+            let progress = Arc::<Progress>::default();
+            // Listed as being written from before it exists: nobody ever sees it as something else.
+            if locked(&self.0.writing).contains_key(&name) {
+                continue;
+            }
+            locked(&self.0.writing).insert(name.clone(), progress.clone());
+            let writing = Writing { name, progress, all: self.0.writing.clone() };
+            match self.0.recordings.create(&writing.name) {
+                Ok(file) => {
+                    // Tells another service on this folder that the file is not for adoption. A file
+                    // system without locks has no such neighbour.
+                    let _ = file.try_lock();
+                    return Ok((file, writing));
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("the recording's file could not be made", &error)),
+            }
+        }
+        Err(Error::new(Kind::AlreadyExists, "too many recordings of one camera begin at the same moment"))
+    }
+
+    /// Takes back a file into which nothing could be written.
+    pub(crate) fn give_up(&self, writing: &Writing) {
+        if let Err(error) = self.0.recordings.remove(&writing.name) {
+            tracing::warn!(name = writing.name, %error, "an empty recording was left");
+        }
+    }
+
+    /// Puts a picture into its folder: as a whole or not at all.
+    pub fn save_snapshot(&self, new: &NewSnapshot) -> Result<SavedSnapshot> {
+        let failed = |e: &io::Error| Error::io("the snapshot's file could not be written", e);
+        let number = self.0.unfinished.fetch_add(1, Ordering::Relaxed);
+        let unfinished = format!("{UNFINISHED}{}-{number}", std::process::id());
+        let written = self.0.snapshots.create(&unfinished).and_then(|mut file| file.write_all(&new.bytes));
+        let saved = match written {
+            Ok(()) => self.name_snapshot(&unfinished, new),
+            Err(error) => Err(failed(&error)),
+        };
+        if let Err(error) = self.0.snapshots.remove(&unfinished) {
+            tracing::debug!(%error, "an unfinished snapshot was left");
+        }
+        saved
+    }
+
+    fn name_snapshot(&self, unfinished: &str, new: &NewSnapshot) -> Result<SavedSnapshot> {
+        if let Some(name) = &new.name {
+            return self
+                .place_snapshot(unfinished, name, new)
+                .map(|()| SavedSnapshot { filename: name.clone() });
+        }
+        for twin in 1..=name::MAX_TWINS {
+            let filename = name::make(new.device, new.taken, twin, new.extension);
+            match self.place_snapshot(unfinished, &filename, new) {
+                Err(error) if error.kind == Kind::AlreadyExists => {}
+                placed => return placed.map(|()| SavedSnapshot { filename }),
+            }
+        }
+        Err(Error::new(Kind::AlreadyExists, "too many snapshots of one camera at the same moment"))
+    }
+
+    fn place_snapshot(&self, unfinished: &str, name: &str, new: &NewSnapshot) -> Result<()> {
+        let folder = &self.0.snapshots;
+        let placed = match folder.link(unfinished, name) {
+            // File systems without hard links (FAT on a memory card): the name first, then the bytes.
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+                folder.create(name).and_then(|mut file| {
+                    let written = file.write_all(&new.bytes);
+                    if written.is_err() {
+                        // Half a picture is none.
+                        let _ = folder.remove(name);
+                    }
+                    written
+                })
+            }
+            placed => placed,
+        };
+        placed.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                Error::new(Kind::AlreadyExists, "there is a snapshot of this name already")
+            }
+            _ => Error::io("the snapshot's file could not be written", &error),
+        })
+    }
+
+    /// Recordings' files, newest first.
+    pub fn recordings(&self, query: &Query) -> Result<Page<RecordingInfo>> {
+        // Copied, so that a listing never holds up a recording that begins.
+        let writing = locked(&self.0.writing).clone();
+        let entries = locked(&self.0.recordings_seen)
+            .look(
+                &self.0.recordings,
+                |name, file| {
+                    if !name.ends_with(&format!(".{EXTENSION}")) {
+                        return Ok(None);
+                    }
+                    note_of(file, writing.contains_key(name))
+                },
+                // It may have ended since `writing` was copied, and would be taken for unended for ever.
+                |note| note.status != Status::Recording,
+            )
+            .map_err(|e| Error::io("the recordings cannot be listed", &e))?;
+        let files = entries.into_iter().map(|entry| recording_info(entry, &writing)).collect();
+        listing::page(files, query)
+    }
+
+    /// Snapshots, newest first.
+    pub fn snapshots(&self, query: &Query) -> Result<Page<SnapshotInfo>> {
+        let entries = locked(&self.0.snapshots_seen)
+            .look(&self.0.snapshots, picture_note, |_| true)
+            .map_err(|e| Error::io("the snapshots cannot be listed", &e))?;
+        let files = entries.into_iter().map(|entry| SnapshotInfo {
+            filename: entry.name,
+            device: entry.note.0.device,
+            file_size: entry.len,
+            created: entry.note.0.start,
+            modified: entry.modified,
+            extension: entry.note.1,
+        });
+        listing::page(files.collect(), query)
+    }
+}
+
+/// What a picture's file says of itself; `None` when it is not ours.
+fn picture_note(name: &str, file: &mut File) -> io::Result<Option<(Mark, &'static str)>> {
+    let extension = PICTURES.into_iter().find(|ending| name.ends_with(&format!(".{ending}")));
+    let Some(extension) = extension else { return Ok(None) };
+    let mut head = Vec::with_capacity(image::HEAD_BYTES);
+    file.take(image::HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(image::read_mark(&head).map(|mark| (mark, extension)))
+}
+
+/// What a recording's file says of itself; `None` when it is not ours.
+fn note_of(file: &mut File, being_written: bool) -> io::Result<Option<RecordingNote>> {
+    let Some(head) = mp4::read_head(file)? else { return Ok(None) };
+    let Some(mark) = Mark::parse(&head.mark).filter(|mark| mark.segment > 0) else { return Ok(None) };
+    if being_written {
+        return Ok(Some(RecordingNote { mark, status: Status::Recording, duration_90k: 0 }));
+    }
+    let trailer = mp4::read_trailer(file)?.and_then(|text| Trailer::parse(&text));
+    let (recovered, duration_90k) = match trailer {
+        Some(trailer) => (trailer.recovered, trailer.duration_90k),
+        // Cut off by a full disk, say: it plays as far as it goes, and the next start mends it.
+        None => (true, mp4::scan(file, &head)?.duration_90k),
+    };
+    let status = if recovered { Status::Recovered } else { Status::Complete };
+    Ok(Some(RecordingNote { mark, status, duration_90k }))
+}
+
+fn recording_info(entry: Entry<RecordingNote>, writing: &BTreeMap<String, Arc<Progress>>) -> RecordingInfo {
+    let live = writing.get(&entry.name).filter(|_| entry.note.status == Status::Recording);
+    let duration_90k = live.map_or(entry.note.duration_90k, |p| p.duration_90k.load(Ordering::Relaxed));
+    RecordingInfo {
+        filename: entry.name,
+        device: entry.note.mark.device,
+        file_size: entry.len,
+        created: entry.note.mark.start,
+        modified: entry.modified,
+        duration: duration_of(duration_90k),
+        status: entry.note.status,
+        recording_id: entry.note.mark.recording_id,
+        segment: entry.note.mark.segment,
+    }
+}
+
+/// What these mutexes guard stays whole whatever panics meanwhile.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
