@@ -8,6 +8,7 @@ mod convert;
 mod data_dir;
 mod error;
 mod pictures;
+mod plan;
 mod recorder;
 mod recordings;
 mod snapshots;

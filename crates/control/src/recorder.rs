@@ -8,12 +8,14 @@ use std::{
 
 use base::CameraId;
 use files::{Files, NewSegment, Segment};
-use media::{CLOCK_HZ, ParamSets, Unit};
+use media::{ParamSets, Unit};
 use paths::{Lease, Popped, Tap};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
 };
+
+use crate::plan::{Plan, Step};
 
 /// A source silent for this long is lost for now: the file is closed, so that it is whole whatever
 /// comes, and the next key frame begins another.
@@ -82,7 +84,6 @@ pub(crate) struct Recorder {
 struct Open {
     segment: Segment,
     params: Arc<ParamSets>,
-    first_pts_90k: i64,
 }
 
 enum Next {
@@ -125,27 +126,34 @@ impl Recorder {
     }
 
     fn frames(&mut self, runtime: &Handle, open: &mut Option<Open>, ended: &mut Ended) -> base::Result<()> {
-        let mut first_pts_90k = None;
+        let mut plan = Plan::new(self.order.duration, self.order.segment_duration);
         let mut began: Option<Instant> = None;
-        let limit_90k = self.order.duration.map(ticks);
         loop {
             // A camera that is lost near the end must not keep a timed recording open.
             let overdue = began.zip(self.order.duration).map(|(began, length)| began + length + LOST_AFTER);
             match runtime.block_on(self.next(overdue)) {
                 Next::Frame(unit) => {
-                    let since = unit.pts_90k - *first_pts_90k.get_or_insert(unit.pts_90k);
-                    if limit_90k.is_some_and(|limit| since >= limit) {
-                        return Ok(());
+                    let changed = open.as_ref().is_some_and(|open| open.params != unit.params);
+                    match plan.picture(unit.pts_90k, unit.key, changed) {
+                        Step::End => return Ok(()),
+                        Step::Skip => continue,
+                        Step::Begin => self.begin(&unit, open, ended)?,
+                        Step::Write => {}
                     }
                     began.get_or_insert_with(Instant::now);
-                    self.write(&unit, open, ended)?;
+                    if let Some(open) = open {
+                        open.segment.push(&unit)?;
+                    }
                     if self.begun.is_some() && self.caught_up() {
                         self.tell_begun(open)?;
                     }
                 }
                 Next::Gap => {}
                 Next::Silence if overdue.is_some_and(|at| Instant::now() >= at) => return Ok(()),
-                Next::Silence => close(open, ended)?,
+                Next::Silence => {
+                    close(open, ended)?;
+                    plan.closed();
+                }
                 Next::Closed if self.tap.overrun() => {
                     return Err(base::Error::new(base::Kind::Io, "the disk is too slow for the recording"));
                 }
@@ -188,36 +196,23 @@ impl Recorder {
         Ok(())
     }
 
-    fn write(&mut self, unit: &Arc<Unit>, open: &mut Option<Open>, ended: &mut Ended) -> base::Result<()> {
-        let cut = open.as_ref().is_some_and(|open| {
-            let long = unit.pts_90k - open.first_pts_90k >= ticks(self.order.segment_duration);
-            unit.key && (long || open.params != unit.params)
-        });
-        if cut {
-            close(open, ended)?;
+    fn begin(&mut self, unit: &Unit, open: &mut Option<Open>, ended: &mut Ended) -> base::Result<()> {
+        close(open, ended)?;
+        let segment = self.files.begin(&NewSegment {
+            device: self.order.device,
+            recording_id: self.order.recording_id.clone(),
+            segment: ended.files.len() as u32 + 1,
+            params: unit.params.clone(),
+            start: unit.captured,
+            first_pts_90k: unit.pts_90k,
+        })?;
+        if ended.files.is_empty() {
+            ended.start = unit.captured;
         }
-        if open.is_none() {
-            if !unit.key {
-                // After a loss nothing can be shown until the next key frame.
-                return Ok(());
-            }
-            let segment = self.files.begin(&NewSegment {
-                device: self.order.device,
-                recording_id: self.order.recording_id.clone(),
-                segment: ended.files.len() as u32 + 1,
-                params: unit.params.clone(),
-                start: unit.captured,
-                first_pts_90k: unit.pts_90k,
-            })?;
-            if ended.files.is_empty() {
-                ended.start = unit.captured;
-            }
-            ended.files.push(segment.filename().to_owned());
-            self.progress.file_begun(segment.filename(), unit.captured);
-            *open = Some(Open { segment, params: unit.params.clone(), first_pts_90k: unit.pts_90k });
-        }
-        let Some(open) = open else { return Ok(()) };
-        open.segment.push(unit)
+        ended.files.push(segment.filename().to_owned());
+        self.progress.file_begun(segment.filename(), unit.captured);
+        *open = Some(Open { segment, params: unit.params.clone() });
+        Ok(())
     }
 }
 
@@ -228,8 +223,4 @@ fn close(open: &mut Option<Open>, ended: &mut Ended) -> base::Result<()> {
     ended.duration += file.duration;
     ended.file_size += file.file_size;
     Ok(())
-}
-
-fn ticks(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / CLOCK_HZ).saturating_mul(CLOCK_HZ / 10_000) / 100
 }
