@@ -142,6 +142,7 @@ impl Recordings {
         let lease =
             self.paths.lease(&path, Purpose::Recording).await.map_err(|e| convert::path_error(&e, device))?;
         let tap = lease.tap(TapKind::Lossless);
+        let patience = lease.start_timeout();
         let (begun, answer) = oneshot::channel();
         let recorder = Recorder {
             order: Order {
@@ -169,7 +170,13 @@ impl Recordings {
                 done.send_replace(Some(ended));
             })
             .map_err(|e| Error::new(Kind::Internal, "no thread for the recording").with_private(e))?;
-        match answer.await {
+        // The source may die between the lease and the first picture, and stay dead.
+        let Ok(answer) = tokio::time::timeout(patience, answer).await else {
+            active.stop.send_replace(true);
+            let kind = Kind::Dependency { dependency: "camera", retryable: true };
+            return Err(Error::new(kind, "no picture came in time"));
+        };
+        match answer {
             Ok(Ok(())) => Ok(SystemTime::now()),
             Ok(Err(error)) => Err(convert::file_error(&error, "")),
             Err(_) => Err(Error::new(

@@ -301,6 +301,11 @@ impl Lease {
         self.cold
     }
 
+    /// How long this purpose waits for a picture at most.
+    pub fn start_timeout(&self) -> Duration {
+        self.path.patience.of(self.purpose).start_timeout
+    }
+
     /// Joins the stream: the pictures since the last key frame, then every one that comes.
     pub fn tap(&self, kind: TapKind) -> Tap {
         self.path.hub.tap(kind)

@@ -2,6 +2,8 @@
 //! listed, and read back by ffprobe.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod full_disk;
+
 use std::{
     fs::OpenOptions,
     path::{Path, PathBuf},
