@@ -205,9 +205,15 @@ impl Controller {
         Viewing { public_host: self.0.config.public_host.clone(), rtsp_port: Some(self.0.paths.rtsp_port()) }
     }
 
-    /// Is the service as a whole there?
-    pub fn system_status(&self) -> SystemStatus {
-        let cameras = self.cameras();
+    /// Is there such a camera, plugged in or not?
+    pub fn knows(&self, id: CameraId) -> bool {
+        self.0.cameras.get(id).is_some()
+    }
+
+    /// Is the service as a whole there, as far as cameras that are `visible` show?
+    pub fn system_status(&self, visible: impl Fn(CameraId) -> bool) -> SystemStatus {
+        let mut cameras = self.cameras();
+        cameras.retain(|camera| visible(camera.id));
         let available: Vec<CameraId> = cameras
             .iter()
             .filter(|camera| camera.status == CameraStatus::Connected)

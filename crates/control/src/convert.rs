@@ -1,6 +1,7 @@
 //! From the rooms' words to the Controller's: names, states, errors.
 
 use base::{CameraId, supervisor::State};
+use files::Space;
 use paths::PathName;
 
 use crate::{
@@ -53,13 +54,24 @@ pub(crate) fn path_error(error: &base::Error, device: CameraId) -> Error {
     Error::new(kind, error.public.clone()).with_private(&error.private)
 }
 
-/// A file that could not be read or written.
+/// A file that could not be written: a full disk is told with the room it has, if that can be found
+/// out, and the room that was needed.
+pub(crate) fn write_error(error: &base::Error, filename: &str, space: Option<Space>, required: u64) -> Error {
+    let mut told = file_error(error, filename);
+    if error.kind == base::Kind::StorageFull
+        && let Some(Space { available, .. }) = space
+    {
+        told.kind = Kind::StorageFull { available, required };
+    }
+    told
+}
+
+/// A file that could not be found or read.
 pub(crate) fn file_error(error: &base::Error, filename: &str) -> Error {
     let kind = match error.kind {
         base::Kind::NotFound => Kind::FileNotFound { filename: filename.to_owned() },
         base::Kind::AlreadyExists => Kind::InvalidParam { param: "filename", rule: "unique" },
         base::Kind::Invalid => Kind::InvalidParam { param: "cursor", rule: "cursor" },
-        base::Kind::StorageFull => Kind::StorageFull { available: 0, required: 0 },
         _ => Kind::Internal,
     };
     Error::new(kind, error.public.clone()).with_private(&error.private)

@@ -14,6 +14,7 @@ mod recordings;
 mod snapshots;
 
 pub use base::{CameraId, config as settings, time, units};
+pub use cameras::MAX_SOURCES;
 pub use config::{Config, data_dir, has_real_camera};
 pub use controller::Controller;
 pub use error::{Error, Kind, Result};

@@ -178,7 +178,10 @@ impl Recordings {
         };
         match answer {
             Ok(Ok(())) => Ok(SystemTime::now()),
-            Ok(Err(error)) => Err(convert::file_error(&error, "")),
+            Ok(Err(error)) => {
+                let required = self.files.required();
+                Err(convert::write_error(&error, "", self.files.space().ok(), required))
+            }
             Err(_) => Err(Error::new(
                 Kind::InvalidState { state: "STOPPED", allowed: &["RECORDING"] },
                 "the recording was stopped before its first picture",

@@ -67,7 +67,10 @@ impl Snapshots {
         let saved = tokio::task::spawn_blocking(move || files.save_snapshot(&new))
             .await
             .map_err(|e| Error::new(Kind::Internal, "the snapshot could not be saved").with_private(e))?
-            .map_err(|e| convert::file_error(&e, request.filename.as_deref().unwrap_or_default()))?;
+            .map_err(|e| {
+                let name = request.filename.as_deref().unwrap_or_default();
+                convert::write_error(&e, name, self.files.snapshot_space().ok(), file_size)
+            })?;
         Ok(Snapshot {
             device,
             filename: saved.filename,

@@ -119,6 +119,11 @@ impl Files {
         space::of(self.0.recordings.path())
     }
 
+    /// Room where snapshots lie.
+    pub fn snapshot_space(&self) -> Result<Space> {
+        space::of(self.0.snapshots.path())
+    }
+
     /// Bytes that must be free before a recording begins.
     pub fn required(&self) -> u64 {
         self.0.min_free_space
