@@ -1,49 +1,19 @@
 //! MP4 files written from a real encoder's pictures, read back by us and by ffprobe, cut and bent.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::{
-    io::Cursor,
-    process::Command,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+mod encoder;
+
+use std::{io::Cursor, process::Command, sync::Arc};
 
 use media::{
     Unit,
-    h264::Assembler,
     mp4::{self, Sample, Timeline},
-    nut::{Demuxer, Event},
 };
 
-/// Real pictures: `frames` of 320x240 at 25 a second, a key frame every 10.
+/// 320x240 at 25 a second, a key frame every 10.
 fn units(frames: u32, b_frames: u32) -> Vec<Unit> {
-    let out = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"])
-        .args(["-frames:v", &frames.to_string(), "-c:v", "libx264", "-preset", "veryfast", "-g", "10"])
-        .args(["-bf", &b_frames.to_string(), "-f", "nut", "pipe:1"])
-        .output()
-        .expect("ffmpeg runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let (mut demuxer, mut assembler, mut units) = (Demuxer::new(), Assembler::new(), Vec::new());
-    demuxer.push(&out.stdout);
-    while let Some(event) = demuxer.poll().unwrap() {
-        match event {
-            Event::Stream { extradata, .. } => assembler.set_extradata(&extradata).unwrap(),
-            Event::Packet { pts_90k, data, .. } => {
-                let picture = assembler.annexb(&data).unwrap().unwrap();
-                units.push(Unit {
-                    pts_90k,
-                    key: picture.key,
-                    data: picture.data,
-                    params: picture.params,
-                    captured: SystemTime::now(),
-                    arrived: Instant::now(),
-                });
-            }
-        }
-    }
-    assert_eq!(units.len(), frames as usize);
-    units
+    let b_frames = b_frames.to_string();
+    encoder::units("320x240:rate=25", frames, &["-preset", "veryfast", "-g", "10", "-bf", &b_frames])
 }
 
 /// A file of parts of five pictures each; the place where each part ends beside it.

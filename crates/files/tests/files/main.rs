@@ -2,6 +2,8 @@
 //! listed, and read back by ffprobe.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "../../../media/tests/encoder/mod.rs"]
+mod encoder;
 mod full_disk;
 
 use std::{
@@ -9,49 +11,20 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use base::{CameraId, Kind, config::Settings};
 use files::{Config, Files, NewSegment, NewSnapshot, Query, Segment, Status};
-use media::{
-    Unit,
-    h264::Assembler,
-    nut::{Demuxer, Event},
-};
+use media::Unit;
 
 /// 2026-11-24T01:25:19.123Z.
 const MOMENT: Duration = Duration::from_millis(1_795_483_519_123);
 
-/// Real pictures: 10 a second, a key frame each second.
+/// 10 pictures a second, a key frame each second.
 fn units(frames: u32) -> Vec<Unit> {
-    let out = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=128x96:rate=10"])
-        .args(["-frames:v", &frames.to_string(), "-c:v", "libx264", "-preset", "ultrafast"])
-        .args(["-tune", "zerolatency", "-g", "10", "-f", "nut", "pipe:1"])
-        .output()
-        .expect("ffmpeg runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let (mut demuxer, mut assembler, mut units) = (Demuxer::new(), Assembler::new(), Vec::new());
-    demuxer.push(&out.stdout);
-    while let Some(event) = demuxer.poll().unwrap() {
-        match event {
-            Event::Stream { extradata, .. } => assembler.set_extradata(&extradata).unwrap(),
-            Event::Packet { pts_90k, data, .. } => {
-                let picture = assembler.annexb(&data).unwrap().unwrap();
-                units.push(Unit {
-                    pts_90k,
-                    key: picture.key,
-                    data: picture.data,
-                    params: picture.params,
-                    captured: SystemTime::now(),
-                    arrived: Instant::now(),
-                });
-            }
-        }
-    }
-    assert_eq!(units.len(), frames as usize);
-    units
+    let options = ["-preset", "ultrafast", "-tune", "zerolatency", "-g", "10"];
+    encoder::units("128x96:rate=10", frames, &options)
 }
 
 fn open(dir: &Path) -> (Files, Vec<files::Adopted>) {
