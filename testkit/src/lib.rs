@@ -1,1 +1,24 @@
-//! (being built)
+//! For tests and figures only: the service as a child process, clients that check every answer, eyes
+//! for pictures and files. Knows no crate of the workspace: it drives the binary from outside, as a
+//! stranger would.
+//!
+//! What cannot happen on a sound machine (no ffmpeg, no free port, a service that does not start)
+//! panics with everything known of it. What a test is to judge is a value.
+
+pub mod camera;
+pub mod clock;
+pub mod eventually;
+pub mod ffmpeg;
+pub mod h264;
+pub mod hs256;
+pub mod proc;
+pub mod rpc;
+pub mod rtsp;
+pub mod service;
+pub mod token;
+
+pub use eventually::eventually;
+pub use proc::Pid;
+pub use rpc::{Rpc, RpcError};
+pub use rtsp::{Player, Transport};
+pub use service::{Service, Setup};

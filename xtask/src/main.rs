@@ -1,1 +1,48 @@
-fn main() {}
+//! Figures and long runs: `xtask bench [SCENARIO..]` and `xtask soak`. Both drive the release binary from
+//! outside and write what they saw to `docs/evidence/`.
+//!
+//! *Invariant:* nothing here judges by hearsay: a figure is a file of raw samples with the machine it was
+//! taken on, and a summary computed from them.
+
+mod bench;
+mod evidence;
+mod mediamtx;
+mod publisher;
+mod readers;
+mod service;
+mod soak;
+mod stats;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of them without a name:
+                           idle first-frame snapshot recording-start ten-cameras api rooms
+xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras
+";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["bench", names @ ..] => match bench::chosen(names) {
+            Ok(scenarios) => bench::run(&scenarios).await,
+            Err(unknown) => return usage(&format!("no scenario {unknown}")),
+        },
+        ["soak"] => Box::pin(soak::run()).await,
+        _ => return usage("what shall be done?"),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(missed) => {
+            eprintln!("{missed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage(what: &str) -> ExitCode {
+    eprint!("{what}\n{USAGE}");
+    ExitCode::from(2)
+}

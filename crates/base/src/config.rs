@@ -124,8 +124,15 @@ impl Settings {
     pub fn finish(mut self) -> Result<Vec<Shown>, Vec<Problem>> {
         let mut left = Vec::new();
         leaves("", &Value::Object(std::mem::take(&mut self.root)), &mut left);
-        for key in left {
-            self.problem(&key, "unknown key");
+        for (key, empty) in left {
+            let below = format!("{key}.");
+            let is_section = self.shown.iter().any(|shown| shown.key.starts_with(&below));
+            match (is_section, empty) {
+                // `websocket:` with every line below it commented out.
+                (true, true) => {}
+                (true, false) => self.problem(&key, "must be a mapping of keys"),
+                (false, _) => self.problem(&key, "unknown key"),
+            }
         }
         if self.problems.is_empty() { Ok(self.shown) } else { Err(self.problems) }
     }
@@ -141,9 +148,10 @@ impl Settings {
     }
 }
 
-fn leaves(prefix: &str, value: &Value, out: &mut Vec<String>) {
+/// Keys of all that is no mapping, and whether nothing stands there.
+fn leaves(prefix: &str, value: &Value, out: &mut Vec<(String, bool)>) {
     let Value::Object(map) = value else {
-        out.push(prefix.to_owned());
+        out.push((prefix.to_owned(), value.is_null()));
         return;
     };
     for (key, value) in map {
@@ -244,6 +252,32 @@ impl Section<'_> {
     /// `HOST:PORT` with a numeric address.
     pub fn address(&mut self, key: &str, default: &str) -> std::net::SocketAddr {
         self.parsed(key, default, "an address such as 127.0.0.1:8554", |text| text.parse().ok())
+    }
+
+    /// A list of texts. The environment holds it as JSON or separated by commas.
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
+        let full = format!("{}{key}", self.prefix);
+        let origin = self.settings.origins.get(&full).copied().unwrap_or(Origin::Default);
+        let items = match self.settings.take(&full) {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::String(text)) if text.trim_start().starts_with('[') => {
+                serde_json::from_str::<Vec<String>>(&text).ok()
+            }
+            Some(Value::String(text)) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                Some(parts.map(str::to_owned).collect())
+            }
+            Some(Value::Array(items)) => {
+                items.into_iter().map(|item| item.as_str().map(str::to_owned)).collect()
+            }
+            Some(_) => None,
+        };
+        if items.is_none() {
+            self.settings.problem(&full, "must be a list of texts");
+        }
+        let items = items.unwrap_or_default();
+        self.show(&full, format!("[{}]", items.join(", ")), origin);
+        items
     }
 
     /// A list of mappings, each read by `read` (which may return `None` after noting a problem).
@@ -358,6 +392,40 @@ mod tests {
         assert_eq!(items, [7, 7]);
         let keys: Vec<_> = settings.finish().unwrap_err().into_iter().map(|p| p.key).collect();
         assert_eq!(keys, ["web.port", "list[0].x", "list[1].y", "web.hots", "web.tls.cart"]);
+    }
+
+    #[test]
+    fn a_section_may_be_empty_but_nothing_else() {
+        let read = |value: Value| {
+            let mut settings = Settings::default();
+            settings.overlay(value, Origin::File);
+            settings.section("web").port("port", 8002);
+            let problems = settings.finish().err().unwrap_or_default();
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(read(json!({"web": null})), [""; 0]);
+        assert_eq!(read(json!({"web": 7})), ["web: must be a mapping of keys"]);
+        assert_eq!(read(json!({"wed": null})), ["wed: unknown key"]);
+    }
+
+    #[test]
+    fn lists_of_texts() {
+        for (value, want) in [
+            (json!(null), Some(vec![])),
+            (json!(["a", "b"]), Some(vec!["a", "b"])),
+            (json!("a, b,"), Some(vec!["a", "b"])),
+            (json!("[\"a\", \"b,c\"]"), Some(vec!["a", "b,c"])),
+            (json!(""), Some(vec![])),
+            (json!("[1]"), None),
+            (json!([1]), None),
+            (json!(1), None),
+        ] {
+            let mut settings = Settings::default();
+            settings.put("a.list", value.clone(), Origin::Env);
+            let texts = settings.section("a").texts("list");
+            assert_eq!(settings.finish().is_ok(), want.is_some(), "{value}");
+            assert_eq!(texts, want.unwrap_or_default(), "{value}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use base::{
 };
 
 /// Most configured sources: each may become an ffmpeg process.
-const MAX_SOURCES: usize = 256;
+pub const MAX_SOURCES: usize = 256;
 
 /// The checked `camera` section.
 #[derive(Debug, Clone, PartialEq, Eq)]

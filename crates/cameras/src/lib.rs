@@ -11,5 +11,5 @@ mod test_picture;
 mod v4l2;
 
 pub use camera::{Camera, Kind, Source, Status};
-pub use config::Config;
+pub use config::{Config, MAX_SOURCES};
 pub use registry::Cameras;

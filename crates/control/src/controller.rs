@@ -221,10 +221,10 @@ impl Controller {
             .collect();
         let (readiness, message) = if self.0.ffmpeg.is_none() {
             (Readiness::Partial, "ffmpeg is not installed".to_owned())
-        } else if available.len() < cameras.len() {
-            (Readiness::Partial, format!("{} of {} cameras can be used", available.len(), cameras.len()))
         } else {
-            (Readiness::Ready, format!("{} cameras can be used", cameras.len()))
+            let all = available.len() == cameras.len();
+            let readiness = if all { Readiness::Ready } else { Readiness::Partial };
+            (readiness, format!("{} of {} cameras can be used", available.len(), cameras.len()))
         };
         // Cameras are looked for once, at the start.
         SystemStatus { readiness, message, available, discovery_active: false }

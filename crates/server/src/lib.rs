@@ -1,1 +1,14 @@
-//! (being built)
+//! The service's outer side: WebSocket and HTTP, JSON-RPC, security, configuration files, commands.
+//! Reaches cameras, streams and files through `control` alone.
+
+mod about;
+mod app;
+pub mod cli;
+mod config;
+mod http;
+mod logging;
+mod net;
+pub mod rpc;
+mod security;
+mod wire;
+mod ws;

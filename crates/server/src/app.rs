@@ -1,0 +1,137 @@
+//! The service as one value: bound before anything runs, run until told to stop, stopped in order.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use control::{Controller, settings::Problem};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
+
+use crate::{
+    config::{Config, Security, WebSocket},
+    http,
+    net::{Door, From, Gate},
+    rpc::{Access, Service},
+    security::{Secret, Tokens, kept_in, load_or_make},
+};
+
+/// Commands at work at once, of all connections, those of clients that have left included.
+const MAX_COMMANDS: usize = 256;
+
+/// What every connection shares.
+pub(crate) struct App {
+    pub(crate) service: Service,
+    pub(crate) websocket: WebSocket,
+    pub(crate) security: Security,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) gate: Arc<Gate>,
+    /// One permit for each command.
+    pub(crate) commands: Arc<Semaphore>,
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+/// Why the service did not start.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration is wrong.
+    Config(Vec<Problem>),
+    /// Something was not to be had; for a person at this machine.
+    Start(String),
+}
+
+/// Every port and folder is ours; nothing runs yet.
+pub(crate) struct Bound {
+    pub(crate) app: Arc<App>,
+    listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    /// Signs tokens, for the demo.
+    pub(crate) secret: Secret,
+    /// Where a secret was kept that was made just now.
+    pub(crate) made_secret: Option<PathBuf>,
+}
+
+impl Bound {
+    /// Takes ports and folders. A failure leaves nothing behind.
+    pub(crate) async fn new(config: Config) -> Result<Self, Failure> {
+        let Config { websocket, security, shutdown_timeout, control, .. } = config;
+        let wanted = websocket.address();
+        let failed = |cause| Failure::Start(format!("cannot listen on {wanted} (websocket.port): {cause}"));
+        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "SERVING BEYOND THIS MACHINE WITHOUT TLS: tokens can be read on the way; put a TLS proxy in front"
+            );
+        }
+        let controller = Controller::start(control).await.map_err(|e| Failure::Start(e.to_string()))?;
+        let (secret, made_secret) = match secret(&security, &controller) {
+            Ok(found) => found,
+            Err(failure) => {
+                controller.shutdown(Duration::ZERO).await;
+                return Err(failure);
+            }
+        };
+        let access = Access::new(Tokens::new(&secret, &security), security.max_auth_failures);
+        let app = App {
+            service: Service { controller, access },
+            gate: Gate::new(websocket.max_connections, websocket.max_connections_per_address),
+            websocket,
+            security,
+            shutdown_timeout,
+            commands: Arc::new(Semaphore::new(MAX_COMMANDS)),
+            stopping: watch::Sender::new(false),
+        };
+        Ok(Self { app: Arc::new(app), listener, address, secret, made_secret })
+    }
+
+    /// Where clients connect.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
+    /// Answers until `stop` is done, then ends everything in order; `false`: not in time.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> bool {
+        let Self { app, listener, .. } = self;
+        let door = Door::new(listener, app.gate.clone());
+        let routes = http::router(app.clone()).into_make_service_with_connect_info::<From>();
+        let mut told = app.stopping.subscribe();
+        let stopped = async move {
+            // An error: nobody can say so any more, which is the same.
+            let _ = told.wait_for(|stopping| *stopping).await;
+        };
+        let server = tokio::spawn(axum::serve(door, routes).with_graceful_shutdown(stopped).into_future());
+        stop.await;
+        app.stopping.send_replace(true);
+        let complete = tokio::time::timeout(app.shutdown_timeout, app.wind_down()).await.unwrap_or(false);
+        // Connections that are not WebSockets have nothing to finish.
+        server.abort();
+        complete
+    }
+}
+
+impl App {
+    /// Lets commands end, finishes recordings, ends sources and viewers; meanwhile sockets say goodbye.
+    async fn wind_down(&self) -> bool {
+        let media = async {
+            let commands = self.commands.acquire_many(MAX_COMMANDS as u32);
+            if tokio::time::timeout(self.shutdown_timeout / 5, commands).await.is_err() {
+                tracing::warn!("a command is still at work");
+            }
+            self.service.controller.shutdown(self.shutdown_timeout / 2).await
+        };
+        let (complete, ()) = tokio::join!(media, self.gate.empty());
+        complete
+    }
+}
+
+/// The configured secret, or the one in the data folder; with its file when it was made just now.
+fn secret(security: &Security, controller: &Controller) -> Result<(Secret, Option<PathBuf>), Failure> {
+    if let Some(secret) = &security.secret {
+        return Ok((secret.clone(), None));
+    }
+    let problem = |what| Failure::Config(vec![Problem { key: "security.jwt_secret".into(), what }]);
+    let (secret, made) = load_or_make(controller.data_dir()).map_err(problem)?;
+    Ok((secret, made.then(|| kept_in(controller.data_dir()))))
+}

@@ -1,0 +1,210 @@
+//! The whole configuration: from defaults, a file and the environment to one checked value. Finds and
+//! reads; what a key of another room means is that room's business.
+
+mod file;
+mod logging;
+mod marks;
+mod origins;
+mod security;
+mod websocket;
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use control::settings::{Origin, Problem, Settings, Shown};
+use serde_json::Value;
+
+pub(crate) use logging::{Format, Level, Logging};
+use marks::Marks;
+pub(crate) use security::Security;
+pub(crate) use websocket::WebSocket;
+
+/// Where to look.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    /// `--config`.
+    pub(crate) file: Option<PathBuf>,
+    /// The environment, all of it.
+    pub(crate) env: Vec<(OsString, OsString)>,
+    /// Values that a command itself insists on; they win.
+    pub(crate) insist: Vec<(&'static str, Value)>,
+}
+
+impl Sources {
+    /// The file named on the command line and this process's environment.
+    pub(crate) fn of_process(file: Option<PathBuf>) -> Self {
+        Self { file, env: std::env::vars_os().collect(), insist: Vec::new() }
+    }
+}
+
+/// Everything that can be configured, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) websocket: WebSocket,
+    pub(crate) security: Security,
+    pub(crate) logging: Logging,
+    /// Longest time from the signal to the end.
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) control: control::Config,
+}
+
+/// A configuration with what is needed to show it, and to compare it with another.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    /// Every key that was read.
+    pub(crate) shown: Vec<Shown>,
+    marks: Marks,
+}
+
+impl Loaded {
+    /// Keys whose values differ in `newer`, hidden ones included.
+    pub(crate) fn differing(&self, newer: &Self) -> Vec<String> {
+        marks::differing((&self.shown, &self.marks), (&newer.shown, &newer.marks))
+    }
+}
+
+/// Reads and checks everything; opens nothing but the files it names. One run tells every mistake.
+pub(crate) fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
+    let mut settings = Settings::default();
+    let mut marks = Marks::default();
+    if let Some(path) = &sources.file {
+        let value =
+            file::read(path).map_err(|what| vec![Problem { key: path.display().to_string(), what }])?;
+        marks.note("", &value);
+        settings.overlay(value, Origin::File);
+    }
+    for (key, value) in origins::from_env(&sources.env, &mut settings) {
+        marks.note(&key, &value);
+        settings.put(&key, value, Origin::Env);
+    }
+    for (key, value) in &sources.insist {
+        settings.put(key, value.clone(), Origin::Env);
+    }
+    let config = Config {
+        websocket: WebSocket::read(&mut settings),
+        security: Security::read(&mut settings),
+        logging: Logging::read(&mut settings),
+        shutdown_timeout: settings.top().duration_in(
+            "shutdown_timeout",
+            "10s",
+            Duration::from_secs(1)..=Duration::from_mins(10),
+        ),
+        control: control::Config::read(&mut settings),
+    };
+    let shown = settings.finish()?;
+    config.security.mark(&mut marks);
+    Ok(Loaded { config, shown, marks })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn with(file: Option<&Path>, env: &[(&str, &str)]) -> Result<Loaded, Vec<Problem>> {
+        load(&Sources {
+            file: file.map(Path::to_owned),
+            env: env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            insist: Vec::new(),
+        })
+    }
+
+    fn keys(problems: Result<Loaded, Vec<Problem>>) -> Vec<String> {
+        problems.unwrap_err().into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_the_contract() {
+        let loaded = with(None, &[]).unwrap();
+        assert_eq!(loaded.config.shutdown_timeout, Duration::from_secs(10));
+        let line = |key: &str| {
+            let shown = loaded.shown.iter().find(|shown| shown.key == key).unwrap();
+            format!("{} {}", shown.value, shown.origin.as_str())
+        };
+        for (key, want) in [
+            ("websocket.host", "127.0.0.1 default"),
+            ("websocket.port", "8002 default"),
+            ("websocket.max_connections", "4096 default"),
+            ("websocket.max_connections_per_address", "64 default"),
+            ("websocket.read_timeout", "60s default"),
+            ("websocket.write_timeout", "10s default"),
+            ("websocket.ping_interval", "30s default"),
+            ("websocket.max_message_size", "1MiB default"),
+            ("websocket.max_in_flight", "32 default"),
+            ("security.jwt_secret", "null default"),
+            ("security.jwt_expiry", "24h default"),
+            ("security.max_token_age", "30d default"),
+            ("security.auth_timeout", "30s default"),
+            ("security.max_auth_failures", "20 default"),
+            ("security.allowed_hosts", "[] default"),
+            ("logging.level", "info default"),
+            ("logging.format", "json default"),
+            ("media.public_host", "null default"),
+        ] {
+            assert_eq!(line(key), want, "{key}");
+        }
+    }
+
+    #[test]
+    fn file_then_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.yaml");
+        std::fs::write(&file, "websocket:\n  port: 9000\n  max_in_flight: 4\nsecurity:\n").unwrap();
+        let env = [("CAMERA_SERVICE__WEBSOCKET__PORT", "9001"), ("UNRELATED__X", "1")];
+        let loaded = with(Some(&file), &env).unwrap();
+        assert_eq!((loaded.config.websocket.port, loaded.config.websocket.max_in_flight), (9001, 4));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.yaml");
+        let text = "websocket: {port: 70000, hots: x, read_timeout: 1s}\nsecurity: {jwt_secret: short}\n\
+                    nonsense: 1\nmedia: {backend: mediamtx}\n";
+        std::fs::write(&file, text).unwrap();
+        let found = keys(with(Some(&file), &[("CAMERA_SERVICE__LOGGING__LEVEL", "loud")]));
+        for key in [
+            "websocket.port",
+            "websocket.hots",
+            "websocket.read_timeout",
+            "security.jwt_secret",
+            "nonsense",
+            "media.backend",
+            "logging.level",
+        ] {
+            assert!(found.iter().any(|found| found == key), "{key} is missing in {found:?}");
+        }
+        assert_eq!(found.len(), 7, "{found:?}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        assert_eq!(keys(with(Some(Path::new("no/such.yaml")), &[])), ["no/such.yaml"]);
+    }
+
+    #[test]
+    fn differences_are_told_by_key_even_of_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, secret) = (dir.path().join("c.yaml"), dir.path().join("s"));
+        let text = |port: u32, password: &str, level: &str| {
+            std::fs::write(
+                &file,
+                format!(
+                    "websocket: {{port: {port}}}\nlogging: {{level: {level}}}\nsecurity: {{jwt_secret_file: {}}}\n\
+                     camera: {{sources: [{{name: A, url: 'rtsp://u:{password}@host/'}}]}}\n",
+                    secret.display()
+                ),
+            )
+            .unwrap();
+        };
+        std::fs::write(&secret, "0123456789012345678901234567890123456789").unwrap();
+        text(8002, "one", "info");
+        let older = with(Some(&file), &[]).unwrap();
+        assert_eq!(older.differing(&with(Some(&file), &[]).unwrap()), [""; 0]);
+        std::fs::write(&secret, "9876543210987654321098765432109876543210").unwrap();
+        text(8003, "two", "info");
+        let found = older.differing(&with(Some(&file), &[]).unwrap());
+        assert_eq!(found, ["camera.sources[0].url", "security.jwt_secret_file", "websocket.port"]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Recordings, and the files of both folders.
+
+use control::api::FileQuery;
+
+use crate::{
+    rpc::Caller,
+    security::Scope,
+    wire::{
+        Error, FileList, ListFiles, OfCamera, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
+    },
+};
+
+/// Begins a recording.
+pub(crate) async fn start_recording(caller: Caller, wish: StartRecording) -> Result<Started, Error> {
+    let started = caller.controller.start_recording(wish.device, wish.request).await;
+    started.map(Into::into).map_err(|error| caller.failed(error))
+}
+
+/// Ends one; its files are complete when this returns.
+pub(crate) async fn stop_recording(caller: Caller, of: OfCamera) -> Result<Stopped, Error> {
+    let stopped = caller.controller.stop_recording(of.device).await;
+    stopped.map(Into::into).map_err(|error| caller.failed(error))
+}
+
+/// Files of recordings.
+pub(crate) async fn list_recordings(
+    caller: Caller,
+    list: ListFiles,
+) -> Result<FileList<RecordingEntry>, Error> {
+    let (limit, offset) = (list.limit, list.offset);
+    let page = caller.controller.list_recordings(query(&caller, list)).await;
+    page.map(|page| FileList::new(page, limit, offset)).map_err(|error| caller.failed(error))
+}
+
+/// Snapshots.
+pub(crate) async fn list_snapshots(
+    caller: Caller,
+    list: ListFiles,
+) -> Result<FileList<SnapshotEntry>, Error> {
+    let (limit, offset) = (list.limit, list.offset);
+    let page = caller.controller.list_snapshots(query(&caller, list)).await;
+    page.map(|page| FileList::new(page, limit, offset)).map_err(|error| caller.failed(error))
+}
+
+fn query(caller: &Caller, list: ListFiles) -> FileQuery {
+    let devices = match (list.device, caller.scope()) {
+        (Some(device), _) => Some(vec![device]),
+        (None, Scope::Only(cameras)) => Some(cameras.iter().copied().collect()),
+        (None, Scope::All) => None,
+    };
+    let ListFiles { limit, offset, cursor, since, until, .. } = list;
+    FileQuery { limit, offset, cursor, devices, since, until }
+}

@@ -1,0 +1,20 @@
+//! JSON-RPC 2.0: from the bytes of a message to a call, and from its outcome to the bytes of a reply.
+//! Knows no socket: `ws` brings messages and takes replies.
+
+mod access;
+mod call;
+mod envelope;
+mod error;
+mod fuzzing;
+mod methods;
+mod table;
+
+pub(crate) use access::Access;
+pub(crate) use call::{Admitted, Caller, Peer, Service, Task};
+pub(crate) use envelope::{Item, Message, batch, notification, read, reply};
+pub(crate) use error::correlation_id;
+pub use fuzzing::fuzz;
+pub(crate) use table::{Effect, METHODS};
+
+/// An answer without its envelope.
+pub(crate) type Outcome = Result<Box<serde_json::value::RawValue>, crate::wire::Error>;

@@ -1,0 +1,15 @@
+//! Who may do what: secrets, tokens, roles, sessions, failed attempts, and which pages may connect.
+//! All of it but reading secrets is pure; time comes in as an argument.
+
+mod failures;
+mod jwt;
+pub(crate) mod origin;
+mod role;
+mod secret;
+mod session;
+
+pub(crate) use failures::{Failures, Noted, block};
+pub(crate) use jwt::{Issue, Tokens};
+pub(crate) use role::Role;
+pub(crate) use secret::{Secret, kept_in, load_or_make};
+pub(crate) use session::{Principal, Scope, Session};

@@ -1,0 +1,117 @@
+//! Who a caller is: the principal a credential stands for, and the session of one connection.
+
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+
+use control::CameraId;
+
+use super::Role;
+
+/// Which cameras a caller may know of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of them.
+    All,
+    /// These; the others do not exist for this caller.
+    Only(BTreeSet<CameraId>),
+}
+
+impl Scope {
+    pub(crate) fn holds(&self, camera: CameraId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(cameras) => cameras.contains(&camera),
+        }
+    }
+}
+
+/// Who a good credential stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Principal {
+    /// Their name, for the log.
+    pub(crate) user: String,
+    pub(crate) role: Role,
+    pub(crate) scope: Scope,
+    /// The token's `exp`.
+    pub(crate) expires_at: SystemTime,
+    /// From here on it is refused: `exp` and the leeway.
+    pub(crate) ends_at: SystemTime,
+}
+
+/// One connection's session: at first nobody's.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    principal: Option<Arc<Principal>>,
+    /// There has been a request with good credentials.
+    proven: bool,
+}
+
+impl Session {
+    pub(crate) fn new(id: String) -> Self {
+        Self { id, principal: None, proven: false }
+    }
+
+    /// Makes it `principal`'s.
+    pub(crate) fn begin(&mut self, principal: Arc<Principal>) {
+        self.principal = Some(principal);
+        self.proven = true;
+    }
+
+    /// A request brought good credentials of its own.
+    pub(crate) fn prove(&mut self) {
+        self.proven = true;
+    }
+
+    /// Has there been a request with good credentials?
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// Whose it is now. One whose time is over is nobody's.
+    pub(crate) fn principal(&self, now: SystemTime) -> Option<Arc<Principal>> {
+        self.principal.clone().filter(|principal| now < principal.ends_at)
+    }
+
+    /// When it will end by itself.
+    pub(crate) fn ends_at(&self) -> Option<SystemTime> {
+        self.principal.as_ref().map(|principal| principal.ends_at)
+    }
+
+    /// Ends it when its time is over; `true` when it was ended by this call.
+    pub(crate) fn expire(&mut self, now: SystemTime) -> bool {
+        self.principal.take_if(|principal| now >= principal.ends_at).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_session_ends_once_at_its_time() {
+        let now = SystemTime::now();
+        let ends_at = now + Duration::from_secs(30);
+        let principal = Arc::new(Principal {
+            user: "a".into(),
+            role: Role::Viewer,
+            scope: Scope::Only([CameraId(1)].into()),
+            expires_at: now,
+            ends_at,
+        });
+        let mut session = Session::new("s".into());
+        assert!(session.principal(now).is_none() && !session.is_proven() && !session.expire(now));
+        session.begin(principal);
+        assert!(session.principal(now).is_some() && session.is_proven() && !session.expire(now));
+        assert!(session.principal(ends_at).is_none());
+        assert!(session.expire(ends_at) && !session.expire(ends_at));
+        assert!(session.is_proven() && session.ends_at().is_none());
+    }
+
+    #[test]
+    fn scopes() {
+        let one = Scope::Only([CameraId(1)].into());
+        assert!(one.holds(CameraId(1)) && !one.holds(CameraId(0)) && Scope::All.holds(CameraId(0)));
+    }
+}

@@ -1,0 +1,259 @@
+//! Cameras and their pictures.
+
+use std::time::{Duration, SystemTime};
+
+use control::{
+    CameraId,
+    api::{self, CameraKind, CameraStatus, PictureFormat, SnapshotRequest},
+};
+use serde::Serialize;
+use serde_json::Number;
+
+use super::{
+    UrlBase,
+    error::Error,
+    params::{FromParams, Params},
+    rate, seconds,
+    streams::Streams,
+    time,
+};
+
+/// Takes `{device}`.
+#[derive(Debug)]
+pub(crate) struct OfCamera {
+    pub(crate) device: CameraId,
+}
+
+impl FromParams for OfCamera {
+    fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
+        Ok(Self { device: params.device()? })
+    }
+}
+
+/// Takes `{device, debug?}`.
+#[derive(Debug)]
+pub(crate) struct GetCameraStatus {
+    pub(crate) device: CameraId,
+    pub(crate) debug: bool,
+}
+
+impl FromParams for GetCameraStatus {
+    fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
+        Ok(Self { device: params.device()?, debug: params.boolean("debug")?.unwrap_or(false) })
+    }
+}
+
+/// One camera.
+#[derive(Debug, Serialize)]
+pub(crate) struct Camera {
+    device: String,
+    status: &'static str,
+    name: String,
+    kind: &'static str,
+    resolution: String,
+    fps: Number,
+    streams: Streams,
+}
+
+impl Camera {
+    pub(crate) fn new(camera: api::Camera, urls: &UrlBase) -> Self {
+        Self {
+            device: camera.id.to_string(),
+            status: match camera.status {
+                CameraStatus::Connected => "CONNECTED",
+                CameraStatus::Disconnected => "DISCONNECTED",
+                CameraStatus::Error => "ERROR",
+            },
+            name: camera.name,
+            kind: match camera.kind {
+                CameraKind::V4l2 => "v4l2",
+                CameraKind::Rtsp => "rtsp",
+                CameraKind::Test => "test",
+            },
+            resolution: camera.size.to_string(),
+            fps: rate(camera.fps),
+            streams: urls.streams(camera.id),
+        }
+    }
+}
+
+/// Gives all cameras the caller may know.
+#[derive(Debug, Serialize)]
+pub(crate) struct CameraList {
+    cameras: Vec<Camera>,
+    total: usize,
+    connected: usize,
+}
+
+impl CameraList {
+    pub(crate) fn new(cameras: Vec<api::Camera>, urls: &UrlBase) -> Self {
+        Self {
+            total: cameras.len(),
+            connected: cameras.iter().filter(|camera| camera.status == CameraStatus::Connected).count(),
+            cameras: cameras.into_iter().map(|camera| Camera::new(camera, urls)).collect(),
+        }
+    }
+}
+
+/// Gives everything about one camera.
+#[derive(Debug, Serialize)]
+pub(crate) struct CameraStatusOf {
+    #[serde(flatten)]
+    camera: Camera,
+    capabilities: Capabilities,
+    metrics: Metrics,
+    recording: Recording,
+    last_seen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Capabilities {
+    formats: Vec<String>,
+    resolutions: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Metrics {
+    bytes_sent: u64,
+    readers: u32,
+    uptime: f64,
+}
+
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the contract's")]
+struct Recording {
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elapsed: Option<f64>,
+}
+
+impl CameraStatusOf {
+    /// `debug`: the caller is an admin who asked for it.
+    pub(crate) fn new(detail: api::CameraDetail, debug: bool, urls: &UrlBase) -> Self {
+        let uptime = detail.stream.started_at.and_then(|at| SystemTime::now().duration_since(at).ok());
+        let (filename, recording_id, elapsed) = match detail.recording {
+            Some(active) => (Some(active.filename), Some(active.recording_id), Some(seconds(active.elapsed))),
+            None => (None, None, None),
+        };
+        Self {
+            camera: Camera::new(detail.camera, urls),
+            capabilities: Capabilities {
+                formats: detail.formats,
+                resolutions: detail.sizes.iter().map(ToString::to_string).collect(),
+            },
+            metrics: Metrics {
+                bytes_sent: detail.stream.bytes_sent,
+                readers: detail.stream.readers,
+                uptime: seconds(uptime.unwrap_or_default()),
+            },
+            recording: Recording { active: recording_id.is_some(), filename, recording_id, elapsed },
+            last_seen: time(detail.last_seen),
+            error: detail.error,
+            debug: detail.debug.filter(|_| debug),
+        }
+    }
+}
+
+const FORMATS: [(&str, PictureFormat); 2] = [("jpg", PictureFormat::Jpg), ("png", PictureFormat::Png)];
+/// What the encoders take.
+const SIDES: std::ops::RangeInclusive<u64> = 16..=8192;
+/// A picture older than this is an old file.
+const MAX_AGE_MS: u64 = 3_600_000;
+
+/// Takes a wish for a picture.
+#[derive(Debug)]
+pub(crate) struct TakeSnapshot {
+    pub(crate) device: CameraId,
+    pub(crate) request: SnapshotRequest,
+}
+
+impl FromParams for TakeSnapshot {
+    fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
+        let device = params.device()?;
+        let mut request = SnapshotRequest {
+            format: params.choice("format", &FORMATS)?,
+            quality: params.integer("quality", 1..=100)?.map(|quality| quality as u8),
+            filename: params.text("filename")?,
+            width: params.integer("width", SIDES)?.map(|side| side as u32),
+            height: params.integer("height", SIDES)?.map(|side| side as u32),
+            max_age: params.integer("max_age_ms", 0..=MAX_AGE_MS)?.map(Duration::from_millis),
+            not_before: params.time("not_before")?,
+        };
+        if let Some(name) = &request.filename {
+            // A name decides its format unless another was asked for.
+            let format = request.format.unwrap_or_default();
+            check_filename(name, format)?;
+            request.format = Some(format);
+        }
+        Ok(Self { device, request })
+    }
+}
+
+fn check_filename(name: &str, format: PictureFormat) -> Result<(), Error> {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    if !(1..=100).contains(&name.len()) || name.starts_with('.') || !name.bytes().all(allowed) {
+        let reason = "must be 1 to 100 of A-Z a-z 0-9 . _ - and not begin with a dot";
+        return Err(Error::param("filename", "pattern", reason));
+    }
+    let extension = picture_format(format);
+    match name.rsplit_once('.') {
+        Some((_, theirs)) if theirs == extension => Ok(()),
+        _ => Err(Error::param("filename", "extension", format!("must end in .{extension}"))),
+    }
+}
+
+/// The name of a picture format.
+pub(crate) fn picture_format(format: PictureFormat) -> &'static str {
+    match format {
+        PictureFormat::Jpg => "jpg",
+        PictureFormat::Png => "png",
+    }
+}
+
+/// Gives a picture that lies in its folder.
+#[derive(Debug, Serialize)]
+pub(crate) struct Snapshot {
+    device: String,
+    filename: String,
+    status: &'static str,
+    timestamp: String,
+    captured_at: String,
+    age_ms: u64,
+    tier: u8,
+    latency_ms: u64,
+    width: u32,
+    height: u32,
+    file_size: u64,
+    file_path: String,
+    /// Files are not served yet.
+    download_url: Option<String>,
+}
+
+impl From<api::Snapshot> for Snapshot {
+    fn from(snapshot: api::Snapshot) -> Self {
+        Self {
+            device: snapshot.device.to_string(),
+            file_path: snapshot.filename.clone(),
+            filename: snapshot.filename,
+            status: "SUCCESS",
+            timestamp: time(snapshot.timestamp),
+            captured_at: time(snapshot.captured_at),
+            age_ms: snapshot.age.as_millis() as u64,
+            tier: snapshot.tier,
+            // Rounded up: a promise of 30 ms is not kept by 30.4.
+            latency_ms: snapshot.latency.as_nanos().div_ceil(1_000_000) as u64,
+            width: snapshot.size.width,
+            height: snapshot.size.height,
+            file_size: snapshot.file_size,
+            download_url: None,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Every type that crosses the wire: what calls take, what they give, and how they fail. Nothing here
+//! calls anybody.
+
+mod cameras;
+mod error;
+mod files;
+mod params;
+mod service;
+mod streams;
+
+pub(crate) use cameras::{CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot};
+pub(crate) use error::{Code, Error};
+pub(crate) use files::{
+    FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
+};
+pub(crate) use params::{Device, FromParams, Params};
+pub(crate) use service::{
+    API_VERSION, Authenticate, Authenticated, MediaServer, Nothing, Pong, ServerInfo, SystemStatus,
+};
+pub(crate) use streams::{Stream, StreamUrl, UrlBase};
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Number;
+
+/// A time as a client sees it.
+pub(crate) fn time(time: SystemTime) -> String {
+    control::time::rfc3339(time)
+}
+
+/// Seconds with milliseconds.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// 30 rather than 30.0: many clients read a rate as a whole number.
+fn rate(rate: f64) -> Number {
+    if rate.fract() == 0.0 && (0.0..=1e9).contains(&rate) {
+        Number::from(rate as u64)
+    } else {
+        Number::from_f64(rate).unwrap_or_else(|| Number::from(0))
+    }
+}

@@ -1,0 +1,157 @@
+//! Reading `params`: strictly, by name, and with an answer a client can act on. Each getter takes its
+//! member away; what is left at the end is unknown.
+
+use std::{ops::RangeInclusive, time::SystemTime};
+
+use control::CameraId;
+use serde_json::{Map, Value};
+
+use super::error::Error;
+
+/// Longest text of a camera's name that is worth looking at, or repeating.
+const MAX_DEVICE_CHARS: usize = 255;
+
+/// How a caller named a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Device {
+    /// By an id. `None`: well-formed, but no camera can have it.
+    Id(String, Option<CameraId>),
+    /// By a device path, as older clients do.
+    Path(String),
+}
+
+/// Finds the camera a caller means, or says that it does not exist for this caller.
+pub(crate) type Resolve<'a> = &'a (dyn Fn(&Device) -> Result<CameraId, Error> + Sync);
+
+/// What a call takes.
+pub(crate) trait FromParams: Sized {
+    /// Takes its members; whoever calls this looks for others afterwards.
+    fn from_params(params: &mut Params<'_>) -> Result<Self, Error>;
+}
+
+/// The members of `params` that nobody has taken yet.
+pub(crate) struct Params<'a> {
+    members: Map<String, Value>,
+    resolve: Resolve<'a>,
+}
+
+impl<'a> Params<'a> {
+    pub(crate) fn new(members: Map<String, Value>, resolve: Resolve<'a>) -> Self {
+        Self { members, resolve }
+    }
+
+    /// Reads the whole of it as a `T`.
+    pub(crate) fn read<T: FromParams>(mut self) -> Result<T, Error> {
+        let value = T::from_params(&mut self)?;
+        match self.members.keys().next() {
+            None => Ok(value),
+            Some(name) => {
+                // What is no name at all is not repeated: it could be a path, or a page long.
+                let plain = name.len() <= 64 && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+                let name = if plain { name } else { "(not a name)" };
+                Err(Error::param(name, "unknown", "this method has no such parameter"))
+            }
+        }
+    }
+
+    /// Takes a member. `null` is the same as absent.
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.members.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// Was it given at all?
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Error> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::param(name, "type", "must be a string")),
+        }
+    }
+
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, Error> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(_) => Err(Error::param(name, "type", "must be true or false")),
+        }
+    }
+
+    /// A whole number; `5.0` is one.
+    pub(crate) fn integer(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, Error> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let Value::Number(number) = &value else {
+            return Err(Error::param(name, "type", "must be a whole number"));
+        };
+        let float = number.as_f64().unwrap_or(f64::NAN);
+        if number.as_u64().is_none() && float.fract() != 0.0 {
+            return Err(Error::param(name, "type", "must be a whole number"));
+        }
+        let whole = number.as_u64().or_else(|| (0.0..9e15).contains(&float).then_some(float as u64));
+        let good = whole.filter(|whole| range.contains(whole));
+        let reason = || format!("must be from {} to {}", range.start(), range.end());
+        good.map(Some).ok_or_else(|| Error::param(name, "range", reason()))
+    }
+
+    /// One word of a closed set.
+    pub(crate) fn choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, Error> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let chosen = choices.iter().find(|choice| choice.0 == text).map(|choice| choice.1);
+        let allowed = || choices.iter().map(|choice| choice.0).collect::<Vec<_>>().join(", ");
+        chosen.map(Some).ok_or_else(|| Error::param(name, "choice", format!("must be one of {}", allowed())))
+    }
+
+    /// An RFC 3339 time.
+    pub(crate) fn time(&mut self, name: &'static str) -> Result<Option<SystemTime>, Error> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let time = control::time::parse_rfc3339(&text);
+        time.map(Some).ok_or_else(|| {
+            Error::param(name, "format", "must be an RFC 3339 time such as 2026-11-24T01:25:19.123Z")
+        })
+    }
+
+    /// The camera that `device` names, which must be given.
+    pub(crate) fn device(&mut self) -> Result<CameraId, Error> {
+        self.opt_device()?.ok_or_else(|| required("device"))
+    }
+
+    /// The camera that `device` names.
+    pub(crate) fn opt_device(&mut self) -> Result<Option<CameraId>, Error> {
+        let Some(text) = self.text("device")? else { return Ok(None) };
+        let device = parse_device(text)
+            .ok_or_else(|| Error::param("device", "format", "must be a camera id such as camera0"))?;
+        (self.resolve)(&device).map(Some)
+    }
+}
+
+/// A member that must be given was not.
+pub(crate) fn required(name: &str) -> Error {
+    Error::param(name, "required", "must be given")
+}
+
+fn parse_device(text: String) -> Option<Device> {
+    if text.len() > MAX_DEVICE_CHARS {
+        return None;
+    }
+    if let Some(digits) = text.strip_prefix("camera") {
+        let well_formed = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+        return well_formed.then(|| Device::Id(text.clone(), text.parse().ok()));
+    }
+    let path = text.starts_with("/dev/") && text.bytes().all(|c| c.is_ascii_graphic());
+    path.then_some(Device::Path(text))
+}
+
+#[cfg(test)]
+#[path = "params_tests.rs"]
+mod tests;

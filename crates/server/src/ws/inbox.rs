@@ -1,0 +1,167 @@
+//! The reading half of a connection: takes frames while there is room for their requests, and starts
+//! what they ask for.
+
+use std::{pin::Pin, sync::Arc, time::SystemTime};
+
+use serde_json::json;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    task::JoinSet,
+};
+
+use super::outbox::Outgoing;
+use crate::{
+    app::App,
+    rpc::{self, Admitted, Effect, Item, Message, Peer, Task},
+    security::Session,
+    wire,
+};
+
+/// Batches of one connection at work at once: each holds its answers until the last one is there.
+const MAX_BATCHES: usize = 4;
+
+/// Everything a connection's requests share.
+pub(crate) struct Inbox {
+    app: Arc<App>,
+    peer: Peer,
+    pub(crate) session: Session,
+    out: mpsc::Sender<Outgoing>,
+    places: Arc<Semaphore>,
+    batches: Arc<Semaphore>,
+    /// Ends with the connection, and with it every call that only looks.
+    tasks: JoinSet<()>,
+}
+
+/// One request that was taken on: its reply is there, or will be. `None`: it gets none.
+enum Begun {
+    Done(Option<String>),
+    Working(Pin<Box<dyn Future<Output = Option<String>> + Send>>),
+}
+
+impl Inbox {
+    pub(crate) fn new(app: Arc<App>, peer: Peer, session: Session, out: mpsc::Sender<Outgoing>) -> Self {
+        let places = Arc::new(Semaphore::new(app.websocket.max_in_flight));
+        let batches = Arc::new(Semaphore::new(MAX_BATCHES));
+        Self { app, peer, session, out, places, batches, tasks: JoinSet::new() }
+    }
+
+    /// Takes one text frame. Waits while too many requests are at work: then nothing is read, and the
+    /// client feels it.
+    pub(crate) async fn take(&mut self, text: &str) {
+        while self.tasks.try_join_next().is_some() {}
+        match rpc::read(text) {
+            Message::Refused(reply) => {
+                let place = self.place().await;
+                self.say(reply, place).await;
+            }
+            Message::Single(item) => {
+                let place = self.place().await;
+                match self.begin(item).await {
+                    Begun::Done(Some(reply)) => self.say(reply, place).await,
+                    Begun::Done(None) => {}
+                    Begun::Working(work) => {
+                        let out = self.out.clone();
+                        self.tasks.spawn(async move {
+                            if let Some(text) = work.await {
+                                // An error: the connection is gone.
+                                let _ = out.send(Outgoing { text, place }).await;
+                            }
+                        });
+                    }
+                }
+            }
+            Message::Batch(items) => self.take_batch(items).await,
+        }
+    }
+
+    async fn take_batch(&mut self, items: Vec<Item>) {
+        let turn = self.batches.clone().acquire_owned().await.ok();
+        let mut replies = Vec::with_capacity(items.len());
+        for item in items {
+            let place = self.place().await;
+            let (tell, told) = oneshot::channel();
+            match self.begin(item).await {
+                // Told by whoever dropped `tell`: there will be none.
+                Begun::Done(None) => {}
+                Begun::Done(reply) => drop(tell.send(reply)),
+                Begun::Working(work) => {
+                    self.tasks.spawn(async move {
+                        let _ = tell.send(work.await);
+                        drop(place);
+                    });
+                }
+            }
+            replies.push(told);
+        }
+        let out = self.out.clone();
+        self.tasks.spawn(async move {
+            let mut texts = Vec::with_capacity(replies.len());
+            for told in replies {
+                texts.extend(told.await.ok().flatten());
+            }
+            if let Some(text) = rpc::batch(&texts) {
+                let _ = out.send(Outgoing { text, place: turn }).await;
+            }
+        });
+    }
+
+    /// A place among the requests at work.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // Never closed, so there is always one in the end.
+        self.places.clone().acquire_owned().await.ok()
+    }
+
+    async fn say(&self, text: String, place: Option<OwnedSemaphorePermit>) {
+        // An error: the writing half is gone, and this half will be told.
+        let _ = self.out.send(Outgoing { text, place }).await;
+    }
+
+    /// Checks a request and begins what it asks for.
+    async fn begin(&mut self, item: Item) -> Begun {
+        let mut request = match item {
+            Ok(request) => request,
+            Err(reply) => return Begun::Done(reply),
+        };
+        let id = request.id.take();
+        let reply = move |outcome: rpc::Outcome| id.map(|id| rpc::reply(&id, &outcome));
+        match self.app.service.admit(request, &mut self.session, &self.peer) {
+            Admitted::Answered(outcome) => Begun::Done(reply(outcome)),
+            Admitted::Task(task) if task.effect() == Effect::Read => {
+                Begun::Working(Box::pin(async move { reply(task.run().await) }))
+            }
+            Admitted::Task(task) => {
+                let told = self.command(task).await;
+                Begun::Working(Box::pin(async move { reply(told.await.ok()?) }))
+            }
+        }
+    }
+
+    /// What changes the world is finished even when the client leaves.
+    async fn command(&self, task: Task) -> oneshot::Receiver<rpc::Outcome> {
+        let slot = self.app.commands.clone().acquire_owned().await.ok();
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            // An error: nobody waits for the answer any more.
+            let _ = tell.send(task.run().await);
+            drop(slot);
+        });
+        told
+    }
+
+    /// Tells the client when its session has ended.
+    pub(crate) async fn expire(&mut self) {
+        let now = SystemTime::now();
+        if self.session.expire(now) {
+            let params = json!({"reason": "expired", "timestamp": wire::time(now)});
+            self.say(rpc::notification("session_expired", &params), None).await;
+        }
+    }
+
+    /// Waits until everything at work is answered, and the answers have left.
+    pub(crate) async fn finish(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+        let all = self.app.websocket.max_in_flight as u32;
+        let _ = self.places.acquire_many(all).await;
+        let _ = self.batches.acquire_many(MAX_BATCHES as u32).await;
+    }
+}
