@@ -3,14 +3,14 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
 use base::{CameraId, units::Size};
 use cameras::Cameras;
 use files::Files;
-use paths::{Launcher, Paths};
+use paths::{Ffmpeg, Launcher, Paths};
 
 use crate::{
     api::{
@@ -42,7 +42,8 @@ struct Inner {
     files: Files,
     recordings: Recordings,
     snapshots: Snapshots,
-    ffmpeg: Option<String>,
+    /// Empty until it is known.
+    ffmpeg: Arc<OnceLock<Ffmpeg>>,
     _held: Held,
 }
 
@@ -56,12 +57,9 @@ impl Controller {
             tracing::warn!(?file, "a file left by a killed service was adopted");
         }
         let launcher = Launcher::own_binary(CHILD_SUBCOMMAND);
-        let ffmpeg = paths::ffmpeg_version(&launcher).await;
-        if let Some(version) = &ffmpeg {
-            tracing::info!(version, "ffmpeg found");
-        } else {
-            tracing::error!("ffmpeg not found: only network cameras will work; install ffmpeg 5.1 or later");
-        }
+        let ffmpeg = Arc::<OnceLock<Ffmpeg>>::default();
+        // Nobody waits for it: a small machine takes seconds to load ffmpeg for the first time.
+        tokio::spawn(look_for_ffmpeg(launcher.clone(), ffmpeg.clone()));
         let cameras = Cameras::scan(&config.cameras);
         let paths = Paths::start(config.paths.clone(), launcher)
             .await
@@ -219,7 +217,7 @@ impl Controller {
             .filter(|camera| camera.status == CameraStatus::Connected)
             .map(|camera| camera.id)
             .collect();
-        let (readiness, message) = if self.0.ffmpeg.is_none() {
+        let (readiness, message) = if self.0.ffmpeg.get() == Some(&Ffmpeg::Missing) {
             (Readiness::Partial, "ffmpeg is not installed".to_owned())
         } else {
             let all = available.len() == cameras.len();
@@ -228,11 +226,6 @@ impl Controller {
         };
         // Cameras are looked for once, at the start.
         SystemStatus { readiness, message, available, discovery_active: false }
-    }
-
-    /// What ffmpeg said of its version; `None` when there is none.
-    pub fn ffmpeg_version(&self) -> Option<&str> {
-        self.0.ffmpeg.as_deref()
     }
 
     /// The folder for everything the service keeps.
@@ -304,6 +297,19 @@ impl Controller {
             .map_err(|e| Error::new(Kind::Internal, "the files could not be listed").with_private(e))?
             .map_err(|e| convert::file_error(&e, ""))
     }
+}
+
+async fn look_for_ffmpeg(launcher: Launcher, told: Arc<OnceLock<Ffmpeg>>) {
+    let ffmpeg = paths::probe_ffmpeg(&launcher).await;
+    match &ffmpeg {
+        Ffmpeg::Version(version) => tracing::info!(version, "ffmpeg found"),
+        Ffmpeg::Missing => tracing::error!(
+            "ffmpeg is not installed: only network cameras will work; install ffmpeg 5.1 or later"
+        ),
+        Ffmpeg::Unclear => tracing::warn!("ffmpeg does not tell its version"),
+    }
+    // Nobody else sets it.
+    let _ = told.set(ffmpeg);
 }
 
 fn source(camera: &cameras::Camera) -> Option<paths::Source> {

@@ -20,4 +20,4 @@ pub use demand::Purpose;
 pub use engine::{Frame, queue::Popped};
 pub use hub::{Tap, TapKind};
 pub use path::{Lease, PathName, Paths, Status};
-pub use source::{Picture, Source, ffmpeg_version};
+pub use source::{Ffmpeg, Picture, Source, probe_ffmpeg};

@@ -27,6 +27,8 @@ use crate::{
 };
 
 const PROGRAM: &str = "ffmpeg";
+/// Longest wait for a version: nobody waits for it, but a hung program must not stay.
+const PROBE_LIMIT: Duration = Duration::from_secs(30);
 /// One read from the pipe; a pipe holds 64 KiB (pipe(7)), a picture is rarely larger.
 const READ_BYTES: usize = 32 << 10;
 
@@ -156,11 +158,28 @@ fn outcome(status: std::io::Result<ExitStatus>, trouble: Option<String>, last_wo
     Outcome { hopeless: not_found, public, private }
 }
 
-/// First line of `ffmpeg -version`; `None` when there is none.
-pub async fn version(launcher: &Launcher) -> Option<String> {
+/// What `ffmpeg -version` tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ffmpeg {
+    /// It is there; the first line it prints.
+    Version(String),
+    /// It is not installed.
+    Missing,
+    /// It did not answer as expected. That says little: a small machine may just be busy.
+    Unclear,
+}
+
+/// Asks ffmpeg for its version.
+pub async fn probe(launcher: &Launcher) -> Ffmpeg {
     let mut command = launcher.command(PROGRAM, &["-version".to_owned()]);
     command.stdin(Stdio::null()).stderr(Stdio::null());
-    let output = tokio::time::timeout(Duration::from_secs(5), command.output()).await.ok()?.ok()?;
+    let Ok(Ok(output)) = tokio::time::timeout(PROBE_LIMIT, command.output()).await else {
+        return Ffmpeg::Unclear;
+    };
+    if output.status.code() == Some(EXIT_NOT_FOUND) {
+        return Ffmpeg::Missing;
+    }
     let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().next().filter(|_| output.status.success()).map(str::to_owned)
+    let line = text.lines().next().filter(|_| output.status.success());
+    line.map_or(Ffmpeg::Unclear, |line| Ffmpeg::Version(line.to_owned()))
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::{child::Launcher, config::CodecConfig, hub::Hub};
 
-pub use ffmpeg::version as ffmpeg_version;
+pub use ffmpeg::{Ffmpeg, probe as probe_ffmpeg};
 
 /// Size and rate a source is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
