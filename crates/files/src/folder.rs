@@ -4,7 +4,7 @@
 use std::{
     fs::{DirBuilder, File, Metadata, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -35,6 +35,12 @@ impl Folder {
         &self.path
     }
 
+    /// Do both lie on one file system?
+    pub(crate) fn same_disk(&self, other: &Self) -> bool {
+        let device = |folder: &Self| std::fs::metadata(&folder.path).map(|metadata| metadata.dev()).ok();
+        device(self) == device(other)
+    }
+
     /// Opens a plain file for reading.
     pub(crate) fn read(&self, name: &str) -> io::Result<(File, Metadata)> {
         self.existing(OpenOptions::new().read(true), name)
@@ -60,6 +66,13 @@ impl Folder {
 
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         std::fs::remove_file(self.join(name)?)
+    }
+
+    /// Gives a file another name; what had that name is replaced.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.join(from)?, self.join(to)?)?;
+        // The new name is on the disk only when the folder is.
+        File::open(&self.path)?.sync_all()
     }
 
     /// A second name for a file; fails when there is one of that name.

@@ -4,6 +4,7 @@
 //! *Invariant:* knows no camera, no stream and no client; touches no file without the service's own mark.
 
 mod adopt;
+mod browse;
 mod catalogue;
 mod config;
 mod folder;
@@ -11,6 +12,9 @@ mod image;
 mod listing;
 mod mark;
 mod name;
+mod protection;
+mod removal;
+mod retention;
 mod segment;
 mod space;
 mod store;
@@ -18,8 +22,10 @@ mod store;
 pub use adopt::Adopted;
 pub use config::Config;
 pub use image::snapshot_mark_text;
-pub use listing::{Page, Query, RecordingInfo, SnapshotInfo, Status};
+pub use listing::{Page, Query, RecordingDetail, RecordingInfo, SnapshotDetail, SnapshotInfo, Status};
 pub use name::is_plain;
+pub use removal::{Chosen, Cleaned, Removed, Usage};
+pub use retention::{Policy, Rule};
 pub use segment::{Ended, NewSegment, Segment};
 pub use space::Space;
 pub use store::{Files, NewSnapshot, SavedSnapshot};

@@ -65,6 +65,36 @@ pub struct RecordingInfo {
     pub recording_id: String,
     /// Its place there, from 1.
     pub segment: u32,
+    /// Kept from every retention rule.
+    pub protected: bool,
+}
+
+/// One file of a recording with what is in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordingDetail {
+    /// As in a listing.
+    pub info: RecordingInfo,
+    /// Files of its recording that are there.
+    pub segments: usize,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Pictures a second, on average; `None` while the file is being written.
+    pub fps: Option<f64>,
+    /// As in RFC 6381, such as `avc1.42c01f`.
+    pub codec: String,
+}
+
+/// One snapshot with what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotDetail {
+    /// As in a listing.
+    pub info: SnapshotInfo,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
 }
 
 /// One snapshot.

@@ -1,9 +1,9 @@
-//! The two folders: what goes in, and what lies there.
+//! The two folders and what goes into them.
 
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Write},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,50 +12,41 @@ use std::{
 };
 
 use base::{CameraId, Error, Kind, Result};
-use media::mp4;
 
 use crate::{
     adopt::{self, Adopted},
-    catalogue::{Catalogue, Entry},
+    browse::{RecordingNote, SnapshotNote},
+    catalogue::Catalogue,
     config::Config,
     folder::Folder,
-    image,
-    listing::{self, Page, Query, RecordingInfo, SnapshotInfo, Status, duration_of},
-    mark::{Mark, Trailer},
     name,
+    protection::Protection,
+    removal,
     segment::{NewSegment, Progress, Segment},
     space::{self, Space},
 };
 
 /// Ending of recordings.
 pub(crate) const EXTENSION: &str = "mp4";
-/// Endings of snapshots.
-const PICTURES: [&str; 2] = ["jpg", "png"];
 /// Beginning of the names of snapshots that are still being written.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
 
 /// Recordings and snapshots. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Files(Arc<Inner>);
+pub struct Files(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     min_free_space: u64,
-    recordings: Folder,
-    snapshots: Folder,
+    pub(crate) recordings: Folder,
+    pub(crate) snapshots: Folder,
     /// Files being written, with how far they have come.
-    writing: Arc<Mutex<BTreeMap<String, Arc<Progress>>>>,
-    recordings_seen: Mutex<Catalogue<RecordingNote>>,
-    snapshots_seen: Mutex<Catalogue<(Mark, &'static str)>>,
+    pub(crate) writing: Arc<Mutex<BTreeMap<String, Arc<Progress>>>>,
+    pub(crate) recordings_seen: Mutex<Catalogue<RecordingNote>>,
+    pub(crate) snapshots_seen: Mutex<Catalogue<SnapshotNote>>,
+    /// What is kept from retention, or why nobody knows.
+    pub(crate) protection: Mutex<std::result::Result<Protection, String>>,
     unfinished: AtomicU64,
-}
-
-/// What a recording's file says of itself.
-#[derive(Debug, Clone)]
-struct RecordingNote {
-    mark: Mark,
-    status: Status,
-    duration_90k: u64,
 }
 
 /// A place in the list of files being written; given back when dropped.
@@ -104,6 +95,7 @@ impl Files {
         adopt::unfinished_snapshots(&snapshots).map_err(|e| unread(&e))?;
         let inner = Inner {
             min_free_space: config.min_free_space,
+            protection: Mutex::new(removal::load(&recordings)),
             recordings,
             snapshots,
             writing: Arc::default(),
@@ -221,88 +213,9 @@ impl Files {
             _ => Error::io("the snapshot's file could not be written", &error),
         })
     }
-
-    /// Recordings' files, newest first.
-    pub fn recordings(&self, query: &Query) -> Result<Page<RecordingInfo>> {
-        // Copied, so that a listing never holds up a recording that begins.
-        let writing = locked(&self.0.writing).clone();
-        let entries = locked(&self.0.recordings_seen)
-            .look(
-                &self.0.recordings,
-                |name, file| {
-                    if !name.ends_with(&format!(".{EXTENSION}")) {
-                        return Ok(None);
-                    }
-                    note_of(file, writing.contains_key(name))
-                },
-                // It may have ended since `writing` was copied, and would be taken for unended for ever.
-                |note| note.status != Status::Recording,
-            )
-            .map_err(|e| Error::io("the recordings cannot be listed", &e))?;
-        let files = entries.into_iter().map(|entry| recording_info(entry, &writing)).collect();
-        listing::page(files, query)
-    }
-
-    /// Snapshots, newest first.
-    pub fn snapshots(&self, query: &Query) -> Result<Page<SnapshotInfo>> {
-        let entries = locked(&self.0.snapshots_seen)
-            .look(&self.0.snapshots, picture_note, |_| true)
-            .map_err(|e| Error::io("the snapshots cannot be listed", &e))?;
-        let files = entries.into_iter().map(|entry| SnapshotInfo {
-            filename: entry.name,
-            device: entry.note.0.device,
-            file_size: entry.len,
-            created: entry.note.0.start,
-            modified: entry.modified,
-            extension: entry.note.1,
-        });
-        listing::page(files.collect(), query)
-    }
-}
-
-/// What a picture's file says of itself; `None` when it is not ours.
-fn picture_note(name: &str, file: &mut File) -> io::Result<Option<(Mark, &'static str)>> {
-    let extension = PICTURES.into_iter().find(|ending| name.ends_with(&format!(".{ending}")));
-    let Some(extension) = extension else { return Ok(None) };
-    let mut head = Vec::with_capacity(image::HEAD_BYTES);
-    file.take(image::HEAD_BYTES as u64).read_to_end(&mut head)?;
-    Ok(image::read_mark(&head).map(|mark| (mark, extension)))
-}
-
-/// What a recording's file says of itself; `None` when it is not ours.
-fn note_of(file: &mut File, being_written: bool) -> io::Result<Option<RecordingNote>> {
-    let Some(head) = mp4::read_head(file)? else { return Ok(None) };
-    let Some(mark) = Mark::parse(&head.mark).filter(|mark| mark.segment > 0) else { return Ok(None) };
-    if being_written {
-        return Ok(Some(RecordingNote { mark, status: Status::Recording, duration_90k: 0 }));
-    }
-    let trailer = mp4::read_trailer(file)?.and_then(|text| Trailer::parse(&text));
-    let (recovered, duration_90k) = match trailer {
-        Some(trailer) => (trailer.recovered, trailer.duration_90k),
-        // Cut off by a full disk, say: it plays as far as it goes, and the next start mends it.
-        None => (true, mp4::scan(file, &head)?.duration_90k),
-    };
-    let status = if recovered { Status::Recovered } else { Status::Complete };
-    Ok(Some(RecordingNote { mark, status, duration_90k }))
-}
-
-fn recording_info(entry: Entry<RecordingNote>, writing: &BTreeMap<String, Arc<Progress>>) -> RecordingInfo {
-    let live = writing.get(&entry.name).filter(|_| entry.note.status == Status::Recording);
-    let duration_90k = live.map_or(entry.note.duration_90k, |p| p.duration_90k.load(Ordering::Relaxed));
-    RecordingInfo {
-        filename: entry.name,
-        device: entry.note.mark.device,
-        file_size: entry.len,
-        created: entry.note.mark.start,
-        modified: entry.modified,
-        duration: duration_of(duration_90k),
-        status: entry.note.status,
-        recording_id: entry.note.mark.recording_id,
-        segment: entry.note.mark.segment,
-    }
 }
 
 /// What these mutexes guard stays whole whatever panics meanwhile.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@
 #[path = "../../../media/tests/encoder/mod.rs"]
 mod encoder;
 mod full_disk;
+mod removal;
 
 use std::{
     fs::OpenOptions,

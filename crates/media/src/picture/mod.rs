@@ -8,8 +8,10 @@ mod decode;
 mod jpeg;
 mod plane;
 mod png;
+mod size;
 
 pub use decode::Decoder;
+pub use size::size_in;
 
 use std::fmt;
 
