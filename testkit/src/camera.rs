@@ -18,7 +18,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{ffmpeg, h264};
+use crate::{
+    ffmpeg,
+    h264::{self, Picture},
+};
 
 /// Pictures a second.
 const FPS: u32 = 15;
@@ -33,9 +36,9 @@ const MAX_LINE_BYTES: u64 = 8 << 10;
 #[derive(Debug, Clone)]
 pub enum Content {
     /// These pictures, again and again.
-    Film(Vec<Vec<Bytes>>),
+    Film(Vec<Picture>),
     /// The same, but every parameter set is missing, in the stream and in its description.
-    NoParameterSets(Vec<Vec<Bytes>>),
+    NoParameterSets(Vec<Picture>),
     /// Noise where pictures should be: every kind of packet, whole and cut.
     Junk,
     /// Nothing at all after PLAY.
@@ -45,7 +48,7 @@ pub enum Content {
 }
 
 /// Two seconds of moving picture, a key frame each second.
-pub async fn film() -> Vec<Vec<Bytes>> {
+pub async fn film() -> Vec<Picture> {
     let graph = format!("testsrc2=size=320x180:rate={FPS}:duration=2");
     let encode = format!(
         "-f lavfi -i {graph} -c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -pix_fmt yuv420p -g {FPS} -f h264 pipe:1"

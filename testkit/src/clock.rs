@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::{
     ffmpeg::{Rgb, rendered},
-    token::seconds,
+    time::seconds,
 };
 
 /// Seconds looked at before and after the one expected.
@@ -78,4 +78,50 @@ fn best(picture: &Rgb, candidates: &[Rgb], what: &str) -> usize {
     assert!(least < MOST_DIFFERENCE, "the picture shows no {what}: best fit {least:.1} of 255");
     assert!(second > least * LEAST_LEAD, "{what} {found} ({least:.1}) or {other} ({second:.1})?");
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::time::parse;
+
+    /// A picture as the test camera makes it, after compression.
+    async fn shown(text: &str, quality: u32) -> Rgb {
+        let text = text.replace(':', r"\\:");
+        let graph = format!(
+            "testsrc2=size=640x360:rate=15:duration=0.05,drawtext=font=DejaVu Sans Mono:fontsize=20:fontcolor=white:box=1:boxcolor=black:boxborderw=4:x=8:y=8:text={text}"
+        );
+        let file = tempfile::Builder::new().suffix(".jpg").tempfile().unwrap();
+        let path = file.path().to_str().unwrap();
+        let quality = quality.to_string();
+        let arguments = ["-f", "lavfi", "-i", &graph, "-frames:v", "1", "-q:v", &quality, "-y", path];
+        crate::ffmpeg::ffmpeg(arguments).await;
+        crate::ffmpeg::picture(file.path()).await
+    }
+
+    #[tokio::test]
+    async fn time_and_number_are_read_from_a_picture() {
+        let truth = parse("2026-11-24T01:54:57.000Z");
+        let picture = shown("2026-11-24 01:54:57 001234", 8).await;
+        for off in [0, 1, 4, 5] {
+            assert_eq!(second(&picture, truth + Duration::from_secs(off)).await, seconds(truth));
+            assert_eq!(second(&picture, truth - Duration::from_secs(off)).await, seconds(truth));
+        }
+        assert_eq!(frame_number(&picture).await, 1234);
+        let picture = shown("2026-12-31 23:59:59 987650", 8).await;
+        assert_eq!(
+            second(&picture, parse("2027-01-01T00:00:01.500Z")).await,
+            seconds(parse("2026-12-31T23:59:59.000Z"))
+        );
+        assert_eq!(frame_number(&picture).await, 987_650);
+    }
+
+    #[tokio::test]
+    async fn a_picture_without_a_clock_has_no_time() {
+        let picture = rendered("testsrc2=size=640x360:rate=1:duration=1", 640, 360).await.remove(0);
+        let reading = tokio::spawn(async move { second(&picture, SystemTime::now()).await });
+        assert!(reading.await.is_err());
+    }
 }

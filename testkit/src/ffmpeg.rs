@@ -1,10 +1,17 @@
 //! ffmpeg and ffprobe as the tests' eyes: what is in a file, and how it looks. Every run has a limit.
 
-use std::{ffi::OsStr, path::Path, process::Stdio, time::Duration};
+use std::{
+    ffi::OsStr,
+    path::Path,
+    process::{Output, Stdio},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::process::Command;
+
+use crate::h264;
 
 /// Longest run of one command.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -63,6 +70,28 @@ pub async fn ffmpeg<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> 
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-loglevel", "error"]).args(arguments);
     output(command).await
+}
+
+/// Runs ffmpeg to its failure; what it said.
+///
+/// # Panics
+/// If it succeeds or takes too long.
+pub async fn failing(arguments: &str) -> String {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-nostdin", "-loglevel", "error"]).args(arguments.split(' '));
+    let ended = ended(command).await;
+    assert!(!ended.status.success(), "this was to fail: ffmpeg {arguments}");
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
+/// The coded pictures in a file, as they are.
+///
+/// # Panics
+/// If it cannot be opened.
+pub async fn coded(file: &Path) -> Vec<h264::Picture> {
+    let input = ["-i".as_ref(), file.as_os_str()];
+    let output = "-c copy -bsf:v h264_mp4toannexb -f h264 pipe:1".split(' ').map(OsStr::new);
+    h264::pictures(&ffmpeg(input.into_iter().chain(output)).await)
 }
 
 /// Counts and describes what is in a file or at an address; decodes all of it.
@@ -125,21 +154,26 @@ pub async fn rendered(graph: &str, width: usize, height: usize) -> Vec<Rgb> {
 }
 
 async fn decoded(input: &[&OsStr], width: usize, height: usize) -> Vec<Rgb> {
-    // Bits of both chains are asked for exactly: swscale's quick ways are a few steps off.
-    let output = "-vsync passthrough -sws_flags accurate_rnd+full_chroma_int+full_chroma_inp -pix_fmt rgb24 -f rawvideo pipe:1";
+    // swscale's quick way is a few steps off, and so is its `full_chroma_int` (ffmpeg 5.1: up to 6 of 255).
+    let output = "-vsync passthrough -sws_flags accurate_rnd -pix_fmt rgb24 -f rawvideo pipe:1";
     let bytes = ffmpeg(input.iter().copied().chain(output.split(' ').map(OsStr::new))).await;
     let size = width * height * 3;
     assert!(size > 0 && bytes.len().is_multiple_of(size), "{} bytes of {width}x{height}", bytes.len());
     bytes.chunks(size).map(|data| Rgb { width, height, data: data.to_vec() }).collect()
 }
 
-async fn output(mut command: Command) -> Bytes {
+async fn output(command: Command) -> Bytes {
+    let shown = format!("{:?}", command.as_std());
+    let ended = ended(command).await;
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{}: {shown}: {said}", ended.status);
+    ended.stdout.into()
+}
+
+async fn ended(mut command: Command) -> Output {
     let shown = format!("{:?}", command.as_std());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let ended = tokio::time::timeout(LIMIT, command.output()).await;
     let ended = ended.unwrap_or_else(|_| panic!("not ended within {LIMIT:?}: {shown}"));
-    let ended = ended.unwrap_or_else(|error| panic!("cannot run {shown} (is ffmpeg installed?): {error}"));
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{}: {shown}: {said}", ended.status);
-    ended.stdout.into()
+    ended.unwrap_or_else(|error| panic!("cannot run {shown} (is ffmpeg installed?): {error}"))
 }

@@ -12,6 +12,9 @@ pub const SPS: u8 = 7;
 /// Picture parameter set.
 pub const PPS: u8 = 8;
 
+/// The NAL units of one picture.
+pub type Picture = Vec<Bytes>;
+
 /// The kind of a NAL unit.
 pub fn kind(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |byte| byte & 0x1f)
@@ -20,6 +23,11 @@ pub fn kind(nal: &[u8]) -> u8 {
 /// Does it hold a part of a picture?
 pub fn is_slice(nal: &[u8]) -> bool {
     matches!(kind(nal), SLICE | IDR)
+}
+
+/// The parts of one picture, without the parameter sets and notes that go with it.
+pub fn slices(nals: &[Bytes]) -> Vec<Bytes> {
+    nals.iter().filter(|nal| is_slice(nal)).cloned().collect()
 }
 
 /// Does this slice begin a picture? Its `first_mb_in_slice` is then 0, an exp-Golomb code of one set bit.
@@ -45,8 +53,8 @@ pub fn split(stream: &Bytes) -> Vec<Bytes> {
 }
 
 /// The pictures of a byte stream: each one's slices, with the parameter sets before them.
-pub fn pictures(stream: &Bytes) -> Vec<Vec<Bytes>> {
-    let mut pictures: Vec<Vec<Bytes>> = Vec::new();
+pub fn pictures(stream: &Bytes) -> Vec<Picture> {
+    let mut pictures: Vec<Picture> = Vec::new();
     let mut before = Vec::new();
     for nal in split(stream) {
         if !is_slice(&nal) {

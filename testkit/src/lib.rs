@@ -15,10 +15,11 @@ pub mod proc;
 pub mod rpc;
 pub mod rtsp;
 pub mod service;
+pub mod time;
 pub mod token;
 
 pub use eventually::eventually;
 pub use proc::Pid;
 pub use rpc::{Rpc, RpcError};
-pub use rtsp::{Player, Transport};
+pub use rtsp::{Player, Transport, Watch};
 pub use service::{Service, Setup};

@@ -3,6 +3,8 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use nix::sys::signal::{Signal, kill};
+
 /// Clock ticks a second of the times in `/proc/PID/stat`: a constant of the kernel's interface to
 /// programs (`USER_HZ`) on every machine we build for.
 const TICKS_PER_SECOND: u64 = 100;
@@ -72,6 +74,21 @@ impl Pid {
             .collect();
         children.sort_unstable();
         children
+    }
+
+    /// SIGKILL.
+    pub fn kill9(self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// SIGSTOP: it is there, and does nothing any more.
+    pub fn freeze(self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    fn signal(self, signal: Signal) {
+        // An error: it has ended meanwhile.
+        let _ = kill(nix::unistd::Pid::from_raw(self.0.cast_signed()), signal);
     }
 
     /// It has ended and its parent has not asked how.

@@ -67,6 +67,8 @@ pub struct Rpc {
     notifications: VecDeque<Value>,
     /// What no message may hold: host paths and secrets.
     forbidden: Vec<String>,
+    /// The last message as it came: some things only the bytes can tell.
+    text: String,
 }
 
 impl Rpc {
@@ -97,12 +99,18 @@ impl Rpc {
             answers: VecDeque::new(),
             notifications: VecDeque::new(),
             forbidden: vec!["/dev/".into(), "/proc/".into(), data_dir, SECRET.into()],
+            text: String::new(),
         })
     }
 
     /// No message may hold this either.
     pub fn forbid(&mut self, secret: &str) {
         self.forbidden.push(secret.to_owned());
+    }
+
+    /// The last message as it came.
+    pub fn last_text(&self) -> &str {
+        &self.text
     }
 
     /// Signs in.
@@ -238,7 +246,10 @@ impl Rpc {
         loop {
             let next = tokio::time::timeout(ANSWER_LIMIT, self.socket.next()).await;
             match next.unwrap_or_else(|_| panic!("no message within {ANSWER_LIMIT:?}")) {
-                Some(Ok(Message::Text(text))) => return Incoming::Text(self.checked(&text)),
+                Some(Ok(Message::Text(text))) => {
+                    text.as_str().clone_into(&mut self.text);
+                    return Incoming::Text(self.checked(&text));
+                }
                 Some(Ok(Message::Binary(_))) => panic!("the server sent a binary frame"),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(frame))) => {

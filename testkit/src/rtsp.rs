@@ -4,7 +4,9 @@
 mod connection;
 mod depacketize;
 mod player;
+mod watch;
 
 pub use connection::{Connection, Item, Response};
 pub use depacketize::{Depacketizer, Frame};
 pub use player::{Player, Report, RtspError, Transport};
+pub use watch::Watch;

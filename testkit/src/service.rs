@@ -44,6 +44,7 @@ const BINARY_VARIABLE: &str = "CAMERA_SERVICE_BIN";
 #[derive(Debug)]
 pub struct Setup {
     config: Value,
+    environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -55,7 +56,7 @@ impl Setup {
             "embedded": {"rtsp": "127.0.0.1:0"},
             "recording": {"min_free_space": "32MiB"},
         });
-        Self { config }
+        Self { config, environment: Vec::new() }
     }
 
     /// Adds a test camera; `picture` is such as `640x360@15`.
@@ -75,6 +76,12 @@ impl Setup {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Starts it and waits until it listens.
     ///
     /// # Panics
@@ -90,7 +97,8 @@ impl Setup {
         // JSON is YAML (YAML 1.2, section 1.3).
         let text = serde_json::to_string_pretty(&config).expect("a value of JSON can be written");
         fs::write(file("config.yaml"), text).expect("the temporary folder can be written");
-        let mut service = Service { folder, running: None, devices: BTreeMap::new() };
+        let environment = self.environment;
+        let mut service = Service { folder, environment, running: None, devices: BTreeMap::new() };
         service.start().await;
         service
     }
@@ -123,6 +131,7 @@ fn write_secret(path: &Path) -> PathBuf {
 #[derive(Debug)]
 pub struct Service {
     folder: TempDir,
+    environment: Vec<(String, String)>,
     running: Option<Running>,
     devices: BTreeMap<String, String>,
 }
@@ -233,10 +242,12 @@ impl Service {
         self.pid().children()
     }
 
-    /// The video programs it runs.
+    /// The video programs it runs: those of its children that have an input. (At its start it also asks
+    /// ffmpeg for its version.)
     pub fn ffmpegs(&self) -> Vec<Pid> {
-        // Until it has become ffmpeg, a child still has our own binary's name.
-        self.children()
+        let mut children = self.children();
+        children.retain(|child| child.arguments().iter().any(|argument| argument == "-i"));
+        children
     }
 
     /// Waits until it runs exactly so many video programs.
@@ -255,7 +266,7 @@ impl Service {
     }
 
     /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
+    fn signal(&self, signal: Signal) {
         let pid = NixPid::from_raw(self.pid().0.cast_signed());
         kill(pid, signal).unwrap_or_else(|e| panic!("cannot signal {pid}: {e}"));
     }
@@ -285,9 +296,27 @@ impl Service {
         self.start().await;
     }
 
+    /// Starts the binary as a person would, with these arguments and this environment, and no file. It
+    /// must say where it listens.
+    pub async fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("the temporary folder can be written");
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment.collect();
+        let mut service = Self { folder, environment, running: None, devices: BTreeMap::new() };
+        let mut command = command();
+        command.args(arguments);
+        service.run(command).await;
+        service
+    }
+
     async fn start(&mut self) {
         let mut command = command();
         command.arg("serve").arg("--config").arg(self.config());
+        self.run(command).await;
+    }
+
+    async fn run(&mut self, mut command: Command) {
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut child = spawn(command);
         let log = Log::of(&mut child);
         let address = eventually("the service listens, or ends", START_LIMIT, async || {

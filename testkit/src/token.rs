@@ -1,12 +1,13 @@
 //! Credentials: good ones from the binary's own command, bad ones bent by hand.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use crate::{
     hs256,
     service::{self, SECRET, command_output},
+    time::seconds,
 };
 
 /// How much a caller may do.
@@ -118,9 +119,4 @@ pub fn bad() -> Vec<(&'static str, String)> {
         ("iat too old", with("iat", json!(now - 31 * 86_400))),
         ("not valid yet", with("nbf", json!(now + 3600))),
     ]
-}
-
-/// Seconds since 1970.
-pub fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

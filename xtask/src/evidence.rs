@@ -100,31 +100,22 @@ pub(crate) fn root() -> PathBuf {
     own.parent().expect("xtask lies in the repository's root").to_owned()
 }
 
-/// Pretty, but each list of samples on one line: a person reads the rest.
+/// Pretty, but each list of numbers on one line: a person reads the rest.
 fn written(value: &Value) -> String {
     let pretty = serde_json::to_string_pretty(value).expect("a value of JSON can be written");
     let mut text = String::with_capacity(pretty.len());
-    let mut in_list = false;
-    for line in pretty.lines() {
-        let bare = line.trim_start();
-        let number = bare.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        if in_list && (number || bare.starts_with(']')) {
-            if bare.ends_with(',') && number {
-                text.push_str(bare);
-                text.push(' ');
-                continue;
+    let mut lines = pretty.lines().peekable();
+    let is_number = |line: &str| line.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    while let Some(line) = lines.next() {
+        text.push_str(line);
+        if line.ends_with('[') && lines.peek().is_some_and(|next| is_number(next)) {
+            while let Some(number) = lines.next_if(|next| is_number(next)) {
+                text.push_str(number.trim_start());
+                if number.ends_with(',') {
+                    text.push(' ');
+                }
             }
-            text.push_str(bare);
-            in_list = number;
-            if in_list {
-                continue;
-            }
-        } else {
-            text.push_str(line);
-            in_list = bare.ends_with('[');
-            if in_list {
-                continue;
-            }
+            text.push_str(lines.next().unwrap_or_default().trim_start());
         }
         text.push('\n');
     }
@@ -142,7 +133,8 @@ fn machine(load_before: &[f64]) -> Value {
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "cpu": field(&cpu, "model name"),
         "memory": memory,
-        "kernel": output("uname", &["-sr"]),
+        // Without what its builder has added to the name.
+        "kernel": output("uname", &["-sr"]).split('-').next(),
         "load_average_before": load_before,
         "load_average_after": load(),
         "ffmpeg": output("ffmpeg", &["-version"]).lines().next().and_then(|line| line.split(' ').nth(2)),
@@ -176,6 +168,6 @@ mod tests {
         let value = json!({"a": [1.5, 2, -3], "b": {"c": [], "d": ["x", "y"]}, "e": [{"f": 1}], "g": 7});
         let text = written(&value);
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
-        assert!(text.contains("\"a\": [1.5, 2, -3],\n"), "{text}");
+        assert!(text.contains("\"a\": [1.5, 2, -3],\n") && text.contains("\"e\": [\n    {\n"), "{text}");
     }
 }

@@ -165,7 +165,7 @@ async fn watch(service: &Service, devices: &[String], until: Instant) -> Result<
     Ok(all)
 }
 
-/// Viewers who come and go; every third one leaves without a word.
+/// Viewers who come and go; every fifth one leaves without a word.
 async fn visit(service: &Service, devices: &[String], until: Instant) -> Result<Counts, String> {
     let rtsp = service.rtsp().await;
     let mut counts = Counts::default();
@@ -177,7 +177,7 @@ async fn visit(service: &Service, devices: &[String], until: Instant) -> Result<
         let visit = async {
             let mut player = Player::open(rtsp, &devices[number % devices.len()], transport).await?;
             player.frame().await?;
-            if number % 3 == 0 {
+            if number % 5 == 0 {
                 return Ok(());
             }
             pause(VISIT, until).await;

@@ -226,6 +226,25 @@ impl Section<'_> {
         })
     }
 
+    /// A number within bounds, whole or not.
+    pub fn number(&mut self, key: &str, default: f64, range: RangeInclusive<f64>) -> f64 {
+        let allowed = format!("a number from {} to {}", range.start(), range.end());
+        self.parsed(key, &default.to_string(), &allowed, |text| {
+            text.parse().ok().filter(|n| range.contains(n))
+        })
+    }
+
+    /// Like [`Self::number`], but may be absent (`null`).
+    pub fn opt_number(&mut self, key: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let text = self.optional(key, false)?;
+        let number = text.parse().ok().filter(|n| range.contains(n));
+        if number.is_none() {
+            let (low, high) = (range.start(), range.end());
+            self.problem(key, format!("`{text}` is not a number from {low} to {high}, or null"));
+        }
+        number
+    }
+
     /// A TCP or UDP port; 0 lets the system choose.
     pub fn port(&mut self, key: &str, default: u16) -> u16 {
         self.integer(key, u64::from(default), 0..=65535) as u16

@@ -7,7 +7,11 @@ use std::{
 
 use base::config::Settings;
 
-use crate::api::{PictureFormat, RecordingFormat};
+use crate::{
+    api::{PictureFormat, RecordingFormat},
+    retention,
+    storage::Limits,
+};
 
 /// What the Controller needs to start. Made by [`Config::read`] only.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct Config {
     pub(crate) files: files::Config,
     pub(crate) recording: Recording,
     pub(crate) snapshot: Snapshot,
+    pub(crate) limits: Limits,
+    pub(crate) retention: retention::Config,
     pub(crate) public_host: Option<String>,
 }
 
@@ -64,7 +70,10 @@ impl Config {
             tier1_timeout: section.duration_in("tier1_timeout", "500ms", patience.clone()),
             tier2_timeout: section.duration_in("tier2_timeout", "3s", patience),
         };
+        let limits = Limits::read(settings);
         Self {
+            retention: retention::Config::read(settings, limits.block_percent),
+            limits,
             cameras: cameras::Config::read(settings),
             paths: paths::Config::read(settings),
             files: files::Config::read(settings, &data_dir),

@@ -11,6 +11,7 @@ use base::{CameraId, units::Size};
 use cameras::Cameras;
 use files::Files;
 use paths::{Ffmpeg, Launcher, Paths};
+use tokio::sync::watch;
 
 use crate::{
     api::{
@@ -24,7 +25,10 @@ use crate::{
     error::{Error, Kind, Result},
     pictures::Pictures,
     recordings::Recordings,
+    retention::Retention,
     snapshots::Snapshots,
+    state::State,
+    storage::Limits,
 };
 
 /// The word on which `main` calls [`crate::run_child`].
@@ -42,6 +46,9 @@ struct Inner {
     files: Files,
     recordings: Recordings,
     snapshots: Snapshots,
+    retention: Retention,
+    /// Ends what runs by itself when it is dropped.
+    stop: watch::Sender<bool>,
     /// Empty until it is known.
     ffmpeg: Arc<OnceLock<Ffmpeg>>,
     _held: Held,
@@ -72,7 +79,13 @@ impl Controller {
             }
             tracing::info!(id = %camera.id, name = camera.name, kind = ?camera.kind, status = ?camera.status, "camera");
         }
-        let recordings = Recordings::new(config.recording, files.clone(), paths.clone());
+        let unread =
+            |e| Error::new(Kind::Internal, "what was set through the API cannot be read").with_private(e);
+        let state = State::open(&config.data_dir).map_err(unread)?;
+        let retention = Retention::new(config.retention, files.clone(), state, &config.data_dir);
+        let (stop, told) = watch::channel(false);
+        tokio::spawn(retention.clone().run(told));
+        let recordings = Recordings::new(config.recording, config.limits, files.clone(), paths.clone());
         let snapshots = Snapshots {
             config: config.snapshot,
             files: files.clone(),
@@ -86,6 +99,8 @@ impl Controller {
             files,
             recordings,
             snapshots,
+            retention,
+            stop,
             ffmpeg,
             _held: held,
         })))
@@ -93,6 +108,7 @@ impl Controller {
 
     /// Finishes recordings, then ends sources and viewers. `false`: not all was complete within `grace`.
     pub async fn shutdown(&self, grace: Duration) -> bool {
+        self.0.stop.send_replace(true);
         let complete = self.0.recordings.stop_all(grace).await;
         // A child may need its grace of 3 s; the caller's own time-out is the outer bound.
         self.0.paths.shutdown().await;
@@ -233,6 +249,34 @@ impl Controller {
         self.0.config.data_dir()
     }
 
+    pub(crate) fn files(&self) -> &Files {
+        &self.0.files
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.0.config.limits
+    }
+
+    pub(crate) fn retention(&self) -> &Retention {
+        &self.0.retention
+    }
+
+    /// What is answered when a file cannot go because it is being written.
+    pub(crate) fn being_recorded(&self, filename: &str) -> Error {
+        let filename = filename.to_owned();
+        match self.0.recordings.writing(&filename) {
+            Some((device, recording_id)) => {
+                let kind = Kind::RecordingInProgress { device, filename, recording_id };
+                Error::new(kind, "this file is being written")
+            }
+            // It has ended meanwhile: trying again will do.
+            None => Error::new(
+                Kind::InvalidState { state: "RECORDING", allowed: &["COMPLETE", "RECOVERED"] },
+                "this file was being written until just now",
+            ),
+        }
+    }
+
     fn known(&self, id: CameraId) -> Result<cameras::Camera> {
         self.0.cameras.get(id).ok_or_else(|| self.not_found(id, None, "there is no such camera"))
     }
@@ -282,7 +326,6 @@ impl Controller {
         query: FileQuery,
         work: fn(&Files, &files::Query) -> base::Result<T>,
     ) -> Result<T> {
-        let files = self.0.files.clone();
         let query = files::Query {
             limit: query.limit,
             offset: query.offset,
@@ -291,11 +334,8 @@ impl Controller {
             since: query.since,
             until: query.until,
         };
-        // A disk may block: not on the runtime's own threads.
-        tokio::task::spawn_blocking(move || work(&files, &query))
-            .await
-            .map_err(|e| Error::new(Kind::Internal, "the files could not be listed").with_private(e))?
-            .map_err(|e| convert::file_error(&e, ""))
+        let listed = self.blocking(move |files| work(files, &query)).await?;
+        listed.map_err(|e| convert::file_error(&e, ""))
     }
 }
 

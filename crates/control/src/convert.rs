@@ -6,8 +6,8 @@ use paths::PathName;
 
 use crate::{
     api::{
-        CameraKind, FilePage, PictureFormat, RecordingFile, RecordingFormat, RecordingStatus, SnapshotFile,
-        StreamState,
+        CameraKind, FilePage, PictureFormat, RecordingDetail, RecordingFile, RecordingFormat,
+        RecordingStatus, SnapshotDetail, SnapshotFile, StreamState,
     },
     error::{Error, Kind},
 };
@@ -93,7 +93,23 @@ pub(crate) fn recording_file(info: files::RecordingInfo) -> RecordingFile {
         },
         recording_id: info.recording_id,
         segment: info.segment,
+        protected: info.protected,
     }
+}
+
+pub(crate) fn recording_detail(detail: files::RecordingDetail) -> RecordingDetail {
+    RecordingDetail {
+        file: recording_file(detail.info),
+        segments: detail.segments,
+        width: detail.width,
+        height: detail.height,
+        fps: detail.fps,
+        codec: detail.codec,
+    }
+}
+
+pub(crate) fn snapshot_detail(detail: files::SnapshotDetail) -> SnapshotDetail {
+    SnapshotDetail { file: snapshot_file(detail.info), width: detail.width, height: detail.height }
 }
 
 pub(crate) fn snapshot_file(info: files::SnapshotInfo) -> SnapshotFile {

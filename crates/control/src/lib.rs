@@ -2,6 +2,7 @@
 //! and not who the client is.
 
 pub mod api;
+mod clock_guard;
 mod config;
 mod controller;
 mod convert;
@@ -11,7 +12,10 @@ mod pictures;
 mod plan;
 mod recorder;
 mod recordings;
+mod retention;
 mod snapshots;
+pub mod state;
+mod storage;
 
 pub use base::{CameraId, config as settings, time, units};
 pub use cameras::MAX_SOURCES;

@@ -17,6 +17,7 @@ use crate::{
     convert::{self, path_of},
     error::{Error, Kind, Result},
     recorder::{Ended, Order, Progress, Recorder},
+    storage::Limits,
 };
 
 /// A recording under way, or about to be.
@@ -33,14 +34,15 @@ struct Active {
 #[derive(Debug, Clone)]
 pub(crate) struct Recordings {
     config: config::Recording,
+    limits: Limits,
     files: Files,
     paths: Paths,
     active: Arc<Mutex<BTreeMap<CameraId, Active>>>,
 }
 
 impl Recordings {
-    pub(crate) fn new(config: config::Recording, files: Files, paths: Paths) -> Self {
-        Self { config, files, paths, active: Arc::default() }
+    pub(crate) fn new(config: config::Recording, limits: Limits, files: Files, paths: Paths) -> Self {
+        Self { config, limits, files, paths, active: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Active>> {
@@ -59,6 +61,15 @@ impl Recordings {
         })
     }
 
+    /// The recording that writes this file.
+    pub(crate) fn writing(&self, filename: &str) -> Option<(CameraId, String)> {
+        let all = self.lock();
+        let writes = |active: &Active| active.progress.get().files.iter().any(|name| name == filename);
+        all.iter()
+            .find(|(_, active)| writes(active))
+            .map(|(device, active)| (*device, active.recording_id.clone()))
+    }
+
     /// Starts a recording; answers once its first key frame lies in its file.
     pub(crate) async fn start(
         &self,
@@ -71,8 +82,9 @@ impl Recordings {
             return Err(Error::new(Kind::Unsupported { feature }, "this version records MP4 only"));
         }
         let space = self.files.space().map_err(|e| convert::file_error(&e, ""))?;
-        if space.available < self.files.required() {
-            let kind = Kind::StorageFull { available: space.available, required: self.files.required() };
+        let required = self.limits.required(space, self.files.required());
+        if space.available < required {
+            let kind = Kind::StorageFull { available: space.available, required };
             return Err(Error::new(kind, "not enough free space to begin a recording"));
         }
         let (active, done, told) = self.reserve(device, format)?;

@@ -63,7 +63,11 @@ impl Files {
         let entry = found.ok_or_else(|| unknown("recording"))?.clone();
         let recording_id = &entry.note.mark.recording_id;
         let segments = entries.iter().filter(|other| other.note.mark.recording_id == *recording_id).count();
-        let RecordingNote { frames, duration_90k, width, height, ref codec, .. } = entry.note;
+        let RecordingNote { mut frames, mut duration_90k, width, height, ref codec, .. } = entry.note;
+        if let Some(live) = self.being_written().get(filename) {
+            frames = live.frames.load(Ordering::Relaxed);
+            duration_90k = live.duration_90k.load(Ordering::Relaxed);
+        }
         let seconds = duration_90k as f64 / CLOCK_HZ as f64;
         Ok(RecordingDetail {
             segments,

@@ -80,7 +80,7 @@ pub struct RecordingDetail {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Pictures a second, on average; `None` while the file is being written.
+    /// Pictures a second, on average; `None` when there is no time in it.
     pub fps: Option<f64>,
     /// As in RFC 6381, such as `avc1.42c01f`.
     pub codec: String,

@@ -112,9 +112,12 @@ impl Files {
         Ok(files.into_iter().map(|file| file.filename).collect())
     }
 
-    /// What all files of ours take.
-    pub fn usage(&self) -> Result<Usage> {
-        let (recordings, snapshots) = (self.all_recordings()?, self.all_snapshots()?);
+    /// What the files of these cameras take; `None`: of all.
+    pub fn usage(&self, cameras: Option<&[CameraId]>) -> Result<Usage> {
+        let (mut recordings, mut snapshots) = (self.all_recordings()?, self.all_snapshots()?);
+        let visible = |device: CameraId| cameras.is_none_or(|cameras| cameras.contains(&device));
+        recordings.retain(|file| visible(file.device));
+        snapshots.retain(|file| visible(file.device));
         Ok(Usage {
             recordings: recordings.len(),
             recordings_bytes: recordings.iter().map(|file| file.file_size).sum(),
@@ -124,8 +127,15 @@ impl Files {
     }
 
     /// Removes what `policy` does not keep; with `dry_run` only tells what. Never touches a file that is
-    /// protected, being written or not ours.
-    pub fn clean(&self, policy: &Policy, now: SystemTime, dry_run: bool) -> Result<Cleaned> {
+    /// protected, being written, of another camera than `cameras` (`None`: all) or not ours.
+    pub fn clean(
+        &self,
+        policy: &Policy,
+        now: SystemTime,
+        dry_run: bool,
+        cameras: Option<&[CameraId]>,
+    ) -> Result<Cleaned> {
+        let visible = |device: CameraId| cameras.is_none_or(|cameras| cameras.contains(&device));
         // Nothing may go while nobody knows what is protected.
         locked(&self.0.protection).as_ref().map_err(unreadable)?;
         let (disks, snapshots_disk) = self.disks()?;
@@ -133,7 +143,7 @@ impl Files {
         let mut named: Vec<(&Folder, String)> = Vec::new();
         let mut candidates = Vec::new();
         for file in self.all_recordings()? {
-            if file.protected || file.status == Status::Recording {
+            if file.protected || file.status == Status::Recording || !visible(file.device) {
                 kept_bytes += file.file_size;
             } else {
                 candidates.push(Candidate { created: file.created, bytes: file.file_size, disk: 0 });
@@ -141,6 +151,10 @@ impl Files {
             }
         }
         for file in self.all_snapshots()? {
+            if !visible(file.device) {
+                kept_bytes += file.file_size;
+                continue;
+            }
             let disk = snapshots_disk;
             candidates.push(Candidate { created: file.created, bytes: file.file_size, disk });
             named.push((&self.0.snapshots, file.filename));

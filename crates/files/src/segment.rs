@@ -59,6 +59,7 @@ pub struct Ended {
 /// How far a file has come, for those who list it meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
+    pub(crate) frames: AtomicU64,
     pub(crate) duration_90k: AtomicU64,
 }
 
@@ -166,6 +167,7 @@ impl Segment {
         self.frames += self.pending.len() as u64;
         self.pending.clear();
         self.fresh = false;
+        self.writing.progress.frames.store(self.frames, Ordering::Relaxed);
         self.writing.progress.duration_90k.store(self.duration_90k(), Ordering::Relaxed);
         Ok(())
     }

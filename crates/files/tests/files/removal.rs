@@ -70,7 +70,7 @@ fn files_tell_what_is_in_them() {
     let detail = files.snapshot(&name, Some(&[CameraId(1)])).unwrap();
     assert_eq!((detail.width, detail.height, detail.info.file_size), (128, 96, new.bytes.len() as u64));
     assert_eq!(files.snapshot(&name, Some(&[])).unwrap_err().kind, Kind::NotFound);
-    let usage = files.usage().unwrap();
+    let usage = files.usage(None).unwrap();
     assert_eq!((usage.recordings, usage.snapshots, usage.snapshots_bytes), (2, 1, new.bytes.len() as u64));
 }
 
@@ -124,11 +124,12 @@ fn rules_take_the_oldest_but_nothing_protected() {
     let month = Policy { max_age: Some(DAY * 30), ..KEEP };
 
     assert_eq!(files.protect(&Chosen::File(old[0].clone()), true, None).unwrap(), [old[0].clone()]);
-    let would = files.clean(&month, now(), true).unwrap();
+    let would = files.clean(&month, now(), true, None).unwrap();
     let expected = [(older[0].clone(), Rule::Age), (old[1].clone(), Rule::Age)];
     assert_eq!(would.files, expected);
     assert_eq!(left(&files).len(), 4, "a dry run removes nothing");
-    assert_eq!(files.clean(&month, now(), false).unwrap(), would);
+    assert_eq!(files.clean(&month, now(), false, Some(&[CameraId(1)])).unwrap().files, []);
+    assert_eq!(files.clean(&month, now(), false, None).unwrap(), would);
     assert_eq!(left(&files), [old[0].clone(), young[0].clone()]);
 
     // Protection outlives the service and a new name, and is given back.
@@ -136,10 +137,13 @@ fn rules_take_the_oldest_but_nothing_protected() {
     std::fs::rename(path(dir.path(), &old[0]), path(dir.path(), "burglar.mp4")).unwrap();
     let (files, _) = open(dir.path());
     assert!(files.recording("burglar.mp4", None).unwrap().info.protected);
-    assert_eq!(files.clean(&Policy { max_bytes: Some(0), ..KEEP }, now(), false).unwrap().files.len(), 1);
+    assert_eq!(
+        files.clean(&Policy { max_bytes: Some(0), ..KEEP }, now(), false, None).unwrap().files.len(),
+        1
+    );
     assert_eq!(left(&files), ["burglar.mp4"]);
     files.protect(&Chosen::Recording("a1".into()), false, None).unwrap();
-    assert_eq!(files.clean(&month, now(), false).unwrap().files, [("burglar.mp4".into(), Rule::Age)]);
+    assert_eq!(files.clean(&month, now(), false, None).unwrap().files, [("burglar.mp4".into(), Rule::Age)]);
     assert!(path(dir.path(), "holiday.mp4").exists(), "never a file that is not ours");
 }
 
@@ -152,7 +156,7 @@ fn while_nobody_knows_what_is_protected_nothing_goes_by_rule() {
     std::fs::write(path(dir.path(), ".protected.json"), "{").unwrap();
     let (files, _) = open(dir.path());
     let month = Policy { max_age: Some(DAY * 30), ..KEEP };
-    assert_eq!(files.clean(&month, now(), false).unwrap_err().kind, Kind::Io);
+    assert_eq!(files.clean(&month, now(), false, None).unwrap_err().kind, Kind::Io);
     assert!(files.protect(&Chosen::File(names[0].clone()), true, None).is_err());
     assert_eq!(left(&files), names);
     // A person may still remove what they name.

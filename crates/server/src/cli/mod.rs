@@ -6,6 +6,7 @@ mod demo;
 mod scratch;
 mod serve;
 mod signals;
+mod state_reset;
 mod token_issue;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -41,6 +42,9 @@ enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look after what was set through the API
+    #[command(subcommand)]
+    State(StateCommand),
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -50,6 +54,12 @@ enum Command {
 enum ConfigCommand {
     /// Print every key, its value and where it comes from; secrets are hidden
     Show(ConfigFile),
+}
+
+#[derive(Subcommand)]
+enum StateCommand {
+    /// Drop a value that was set through the API; file and environment count again
+    Reset(state_reset::Reset),
 }
 
 #[derive(Subcommand)]
@@ -77,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(demo),
         Command::Check(file) => check::run(file.config),
         Command::Config(ConfigCommand::Show(file)) => config_show::run(file.config),
+        Command::State(StateCommand::Reset(reset)) => state_reset::run(reset),
         Command::Token(TokenCommand::Issue(issue)) => token_issue::run(issue),
     };
     match outcome {
@@ -113,6 +124,7 @@ mod tests {
             "demo --data-dir d",
             "check --config f",
             "config show",
+            "state reset storage.retention.enabled --config f",
             "token issue --role viewer --user ann --ttl 24h --cameras camera0,camera1 --config f",
         ] {
             let words = std::iter::once("camera-service").chain(line.split(' '));

@@ -11,7 +11,7 @@ mod websocket;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use control::settings::{Origin, Problem, Settings, Shown};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(crate) use logging::{Format, Level, Logging};
 use marks::Marks;
@@ -65,6 +65,34 @@ impl Loaded {
 
 /// Reads and checks everything; opens nothing but the files it names. One run tells every mistake.
 pub(crate) fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
+    // What was set through the API lies in a folder that the configuration names.
+    let loaded = load_with(sources, &Map::new())?;
+    let set = control::state::read(loaded.config.control.data_dir()).map_err(|cause| {
+        let what = format!("what was set through the API cannot be read: {cause}");
+        vec![Problem { key: "state.json".into(), what }]
+    })?;
+    if set.is_empty() {
+        return Ok(loaded);
+    }
+    load_with(sources, &set).map_err(|problems| {
+        let hint = |mut problem: Problem| {
+            if set.contains_key(&problem.key) {
+                let drop =
+                    format!(" (set through the API; `camera-service state reset {}` drops it)", problem.key);
+                problem.what.push_str(&drop);
+            }
+            problem
+        };
+        problems.into_iter().map(hint).collect()
+    })
+}
+
+/// The data folder, even when what was set through the API there is a mistake.
+pub(crate) fn data_dir(sources: &Sources) -> Result<PathBuf, Vec<Problem>> {
+    load_with(sources, &Map::new()).map(|loaded| loaded.config.control.data_dir().to_owned())
+}
+
+fn load_with(sources: &Sources, set: &Map<String, Value>) -> Result<Loaded, Vec<Problem>> {
     let mut settings = Settings::default();
     let mut marks = Marks::default();
     if let Some(path) = &sources.file {
@@ -76,6 +104,9 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     for (key, value) in origins::from_env(&sources.env, &mut settings) {
         marks.note(&key, &value);
         settings.put(&key, value, Origin::Env);
+    }
+    for (key, value) in set {
+        settings.put(key, value.clone(), Origin::Api);
     }
     for (key, value) in &sources.insist {
         settings.put(key, value.clone(), Origin::Env);
@@ -176,6 +207,25 @@ mod tests {
             assert!(found.iter().any(|found| found == key), "{key} is missing in {found:?}");
         }
         assert_eq!(found.len(), 7, "{found:?}");
+    }
+
+    #[test]
+    fn what_was_set_through_the_api_wins_and_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.yaml");
+        let text =
+            format!("storage: {{data_dir: {}, retention: {{max_age_days: 9}}}}\n", dir.path().display());
+        std::fs::write(&file, text).unwrap();
+        let state = dir.path().join("state.json");
+        std::fs::write(&state, r#"{"storage.retention.max_age_days": 7}"#).unwrap();
+        let loaded = with(Some(&file), &[]).unwrap();
+        let shown = loaded.shown.iter().find(|shown| shown.key == "storage.retention.max_age_days").unwrap();
+        assert_eq!((shown.value.as_str(), shown.origin), ("7", Origin::Api));
+        std::fs::write(&state, r#"{"storage.retention.max_days": 7}"#).unwrap();
+        let problems = with(Some(&file), &[]).unwrap_err();
+        assert!(problems[0].what.contains("state reset storage.retention.max_days"), "{problems:?}");
+        std::fs::write(&state, "{").unwrap();
+        assert_eq!(keys(with(Some(&file), &[])), ["state.json"]);
     }
 
     #[test]

@@ -9,7 +9,10 @@ use serde_json::{Map, Value, value::to_raw_value};
 use super::{Outcome, call::Caller, error::correlation_id, methods};
 use crate::{
     security::Role,
-    wire::{Error, GetCameraStatus, ListFiles, Nothing, OfCamera, Params, StartRecording, TakeSnapshot},
+    wire::{
+        CleanUp, Error, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile, OfRecordings, Params,
+        SetRetention, StartRecording, TakeSnapshot,
+    },
 };
 
 /// The one method that needs no caller, because it makes one. It lives in `call`.
@@ -71,7 +74,7 @@ macro_rules! method {
 }
 
 /// All of them but [`AUTHENTICATE`].
-pub(crate) static METHODS: [Method; 12] = [
+pub(crate) static METHODS: [Method; 21] = [
     method!(Viewer, Read, Nothing, ping),
     method!(Viewer, Read, Nothing, get_camera_list),
     method!(Viewer, Read, GetCameraStatus, try get_camera_status),
@@ -80,6 +83,15 @@ pub(crate) static METHODS: [Method; 12] = [
     method!(Operator, Command, OfCamera, async stop_recording),
     method!(Viewer, Read, ListFiles, async list_recordings),
     method!(Viewer, Read, ListFiles, async list_snapshots),
+    method!(Viewer, Read, OfFile, async get_recording_info),
+    method!(Viewer, Read, OfFile, async get_snapshot_info),
+    method!(Operator, Command, OfRecordings, async delete_recording),
+    method!(Operator, Command, OfFile, async delete_snapshot),
+    method!(Operator, Command, OfRecordings, async protect_recording),
+    method!(Operator, Command, OfRecordings, async unprotect_recording),
+    method!(Admin, Read, Nothing, async get_storage_info),
+    method!(Admin, Command, SetRetention, async set_retention_policy),
+    method!(Admin, Command, CleanUp, async cleanup_old_files),
     method!(Viewer, Read, OfCamera, try get_stream_url),
     method!(Viewer, Read, Nothing, get_streams),
     method!(Viewer, Read, Nothing, get_server_info),
@@ -110,7 +122,15 @@ mod tests {
     fn roles_and_effects_are_the_contract() {
         for method in &METHODS {
             let (least, effect) = match method.name {
-                "take_snapshot" | "start_recording" | "stop_recording" => (Role::Operator, Effect::Command),
+                "take_snapshot"
+                | "start_recording"
+                | "stop_recording"
+                | "delete_recording"
+                | "delete_snapshot"
+                | "protect_recording"
+                | "unprotect_recording" => (Role::Operator, Effect::Command),
+                "set_retention_policy" | "cleanup_old_files" => (Role::Admin, Effect::Command),
+                "get_storage_info" => (Role::Admin, Effect::Read),
                 _ => (Role::Viewer, Effect::Read),
             };
             assert_eq!((method.least, method.effect), (least, effect), "{}", method.name);

@@ -45,8 +45,16 @@ impl FromParams for StartRecording {
     }
 }
 
-fn format_name(format: RecordingFormat) -> &'static str {
+pub(super) fn format_name(format: RecordingFormat) -> &'static str {
     FORMATS.iter().find(|(_, known)| *known == format).map_or("mp4", |(name, _)| name)
+}
+
+pub(super) fn status_name(status: RecordingStatus) -> &'static str {
+    match status {
+        RecordingStatus::Recording => "RECORDING",
+        RecordingStatus::Complete => "COMPLETE",
+        RecordingStatus::Recovered => "RECOVERED",
+    }
 }
 
 /// Gives a recording that has begun.
@@ -181,7 +189,6 @@ pub(crate) struct RecordingEntry {
     status: &'static str,
     recording_id: String,
     segment: u32,
-    /// Nothing can be protected yet, and nothing is deleted by itself either.
     protected: bool,
 }
 
@@ -196,14 +203,10 @@ impl From<api::RecordingFile> for RecordingEntry {
             download_url: None,
             duration: seconds(file.duration),
             format: format_name(file.format),
-            status: match file.status {
-                RecordingStatus::Recording => "RECORDING",
-                RecordingStatus::Complete => "COMPLETE",
-                RecordingStatus::Recovered => "RECOVERED",
-            },
+            status: status_name(file.status),
             recording_id: file.recording_id,
             segment: file.segment,
-            protected: false,
+            protected: file.protected,
         }
     }
 }

@@ -6,6 +6,7 @@ mod error;
 mod files;
 mod params;
 mod service;
+mod storage;
 mod streams;
 
 pub(crate) use cameras::{CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot};
@@ -16,6 +17,10 @@ pub(crate) use files::{
 pub(crate) use params::{Device, FromParams, Params};
 pub(crate) use service::{
     API_VERSION, Authenticate, Authenticated, MediaServer, Nothing, Pong, ServerInfo, SystemStatus,
+};
+pub(crate) use storage::{
+    CleanUp, CleanedUp, OfFile, OfRecordings, Protected, RecordingInfo, Removed, Retention, SetRetention,
+    SnapshotInfo, StorageInfo,
 };
 pub(crate) use streams::{Stream, StreamUrl, UrlBase};
 

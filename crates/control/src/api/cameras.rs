@@ -1,0 +1,67 @@
+//! Cameras as the Controller shows them.
+
+use std::time::SystemTime;
+
+use base::{CameraId, units::Size};
+
+use super::{ActiveRecording, Stream};
+
+/// How a camera is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameraKind {
+    /// A V4L2 capture device.
+    V4l2,
+    /// A network camera.
+    Rtsp,
+    /// The built-in test picture.
+    Test,
+}
+
+/// Whether a camera can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameraStatus {
+    /// There, as far as we know.
+    Connected,
+    /// Known, but its device is gone.
+    Disconnected,
+    /// There, but unusable; the camera's `error` says why.
+    Error,
+}
+
+/// One camera as every listing shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Camera {
+    /// Its stable id; also the name of its stream.
+    pub id: CameraId,
+    /// Can it be used?
+    pub status: CameraStatus,
+    /// For people.
+    pub name: String,
+    /// How it is attached.
+    pub kind: CameraKind,
+    /// Size of the picture it sends, or will send.
+    pub size: Size,
+    /// Frames a second it sends, or will send.
+    pub fps: f64,
+}
+
+/// Everything known of one camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraDetail {
+    /// As in the list.
+    pub camera: Camera,
+    /// Pixel formats it offers, such as `YUYV`; empty when unknown.
+    pub formats: Vec<String>,
+    /// Picture sizes it offers, largest first; empty when unknown.
+    pub sizes: Vec<Size>,
+    /// Its stream.
+    pub stream: Stream,
+    /// The recording under way.
+    pub recording: Option<ActiveRecording>,
+    /// When it was last known to be there.
+    pub last_seen: SystemTime,
+    /// Why it is unusable, for a person.
+    pub error: Option<String>,
+    /// Host details (device path and the like), for an admin who asked for them only.
+    pub debug: Option<String>,
+}

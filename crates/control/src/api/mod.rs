@@ -1,0 +1,24 @@
+//! What the Controller takes and gives: plain values without JSON, paths or devices. Only the server
+//! turns them into wire types, and only here does it look for their meaning.
+
+mod cameras;
+mod files;
+mod pictures;
+mod recordings;
+mod storage;
+mod streams;
+mod system;
+
+pub use cameras::{Camera, CameraDetail, CameraKind, CameraStatus};
+pub use files::{FilePage, FileQuery};
+pub use pictures::{PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};
+pub use recordings::{
+    ActiveRecording, RecordingDetail, RecordingFile, RecordingFormat, RecordingRequest, RecordingStarted,
+    RecordingStatus, RecordingStopped,
+};
+pub use storage::{
+    ChosenRecordings, Cleanup, Deleted, PolicyType, RetentionChange, RetentionPolicy, RetentionRule, Storage,
+    Visible,
+};
+pub use streams::{Stream, StreamState, Viewing};
+pub use system::{Readiness, SystemStatus};

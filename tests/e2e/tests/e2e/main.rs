@@ -1,0 +1,13 @@
+//! The real binary, real ffmpeg, real sockets and files. Each test starts a service of its own with the
+//! smallest picture and the shortest time that still prove something; load and long runs are `xtask`'s.
+
+mod cli;
+mod crash;
+mod network;
+mod record;
+mod rtsp_nonsense;
+mod snapshot;
+mod sources;
+mod strangers;
+mod transport;
+mod watch;
