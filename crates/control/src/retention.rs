@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::{
-    api::{PolicyType, RetentionChange, RetentionPolicy},
+    api::{PolicyType, RetentionChange, RetentionPolicy, SIZE_GB},
     clock_guard::ClockGuard,
     state::State,
 };
@@ -42,7 +42,7 @@ impl Config {
         let policy = RetentionPolicy {
             policy_type: section.choice("policy_type", &TYPES),
             max_age_days: section.integer("max_age_days", 30, 1..=3650) as u32,
-            max_size_gb: section.opt_number("max_size_gb", 0.001..=1_000_000.0),
+            max_size_gb: section.opt_number("max_size_gb", SIZE_GB),
             enabled: section.boolean("enabled", true),
         };
         let min_free_percent = min_free(&mut section, block_percent);

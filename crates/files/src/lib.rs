@@ -1,7 +1,8 @@
 //! Recordings and snapshots on disk: their names, their marks, how they are written so that nothing is
 //! lost, and how they are found again. There is no database: each file says itself what it is.
 //!
-//! *Invariant:* knows no camera, no stream and no client; touches no file without the service's own mark.
+//! *Invariant:* knows no camera, no stream and no client; touches no file without the service's own mark,
+//! but for what it was killed over: an empty file of a name that only we give, an unfinished snapshot.
 
 mod adopt;
 mod browse;

@@ -228,7 +228,7 @@ impl Paths {
         Lease::take(path, purpose).await
     }
 
-    /// Ends every source and every viewer, in that order, and waits for them.
+    /// Ends every source and every viewer, and waits for them.
     pub async fn shutdown(&self) {
         self.0.stop.send_replace(true);
         let mut tasks = std::mem::take(&mut *self.tasks());

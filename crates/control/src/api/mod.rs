@@ -17,8 +17,8 @@ pub use recordings::{
     RecordingStatus, RecordingStopped,
 };
 pub use storage::{
-    ChosenRecordings, Cleanup, Deleted, PolicyType, RetentionChange, RetentionPolicy, RetentionRule, Storage,
-    Visible,
+    ChosenRecordings, Cleanup, Deleted, PolicyType, RetentionChange, RetentionPolicy, RetentionRule, SIZE_GB,
+    Storage, Visible,
 };
 pub use streams::{Stream, StreamState, Viewing};
 pub use system::{Readiness, SystemStatus};

@@ -20,6 +20,9 @@ pub struct Deleted {
     pub space_freed: u64,
 }
 
+/// What a policy may hold at most: from a byte to a petabyte.
+pub const SIZE_GB: std::ops::RangeInclusive<f64> = 1e-9..=1e6;
+
 /// Room on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Storage {

@@ -82,13 +82,20 @@ pub(crate) async fn serve(bound: Bound, find: Arc<Find>, mut stop: watch::Receiv
         tasks.spawn(udp.clone().listen());
     }
     let helpers = tasks.len();
+    // Told once for each time it fills up: a flood must not fill the log.
+    let mut full = false;
     loop {
         tokio::select! {
             accepted = bound.listener.accept() => match accepted {
                 Ok((stream, peer)) if tasks.len() - helpers < MAX_CONNECTIONS => {
+                    full = false;
                     tasks.spawn(connection(stream, peer, context.clone()));
                 }
-                Ok((_, peer)) => tracing::warn!(%peer, "too many RTSP connections: refused"),
+                Ok((_, peer)) => {
+                    if !std::mem::replace(&mut full, true) {
+                        tracing::warn!(%peer, "too many RTSP connections: refused, and more until one ends");
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "RTSP accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

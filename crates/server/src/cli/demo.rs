@@ -117,7 +117,7 @@ fn page(bound: &Bound, token: &str, notes: &[String], data_dir: &str, kept: bool
          \x20 python3 examples/client.py $TOKEN {at}take_snapshot '{{\"device\": \"{id}\"}}'\n\
          \x20 python3 examples/client.py $TOKEN {at}start_recording '{{\"device\": \"{id}\", \"duration\": 5}}'\n\
          \x20 python3 examples/client.py $TOKEN {at}list_recordings\n\
-         \x20 ffplay -fflags nobuffer rtsp://127.0.0.1:{rtsp_port}/{id}\n\n\
+         \x20 ffplay -fpsprobesize 0 -analyzeduration 0 -flags low_delay rtsp://127.0.0.1:{rtsp_port}/{id}\n\n\
          API     {url}   (the token is an admin's and good for 24 hours)\n\
          Files   {data_dir}/recordings and snapshots ({fate})\n\n\
          Ctrl-C stops it."

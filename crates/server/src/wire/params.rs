@@ -100,15 +100,19 @@ impl<'a> Params<'a> {
         good.map(Some).ok_or_else(|| Error::param(name, "range", reason()))
     }
 
-    /// A number above 0 and up to `most`, whole or not.
-    pub(crate) fn above_zero(&mut self, name: &'static str, most: f64) -> Result<Option<f64>, Error> {
+    /// A number, whole or not.
+    pub(crate) fn number(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<f64>,
+    ) -> Result<Option<f64>, Error> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let number = value.as_f64().ok_or_else(|| Error::param(name, "type", "must be a number"))?;
-        if number > 0.0 && number <= most {
-            Ok(Some(number))
-        } else {
-            Err(Error::param(name, "range", format!("must be above 0 and up to {most}")))
-        }
+        let reason = || format!("must be from {} to {}", range.start(), range.end());
+        Some(number)
+            .filter(|number| range.contains(number))
+            .map(Some)
+            .ok_or_else(|| Error::param(name, "range", reason()))
     }
 
     /// One word of a closed set.

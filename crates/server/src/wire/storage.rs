@@ -13,8 +13,6 @@ use super::{
 
 const POLICY_TYPES: [(&str, PolicyType); 3] =
     [("age", PolicyType::Age), ("size", PolicyType::Size), ("manual", PolicyType::Manual)];
-/// A petabyte: more is a mistake.
-const MAX_SIZE_GB: f64 = 1_000_000.0;
 /// Longest name a Linux file system takes (`NAME_MAX`).
 const MAX_NAME_BYTES: usize = 255;
 
@@ -81,7 +79,7 @@ impl FromParams for SetRetention {
     fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
         let change = RetentionChange {
             max_age_days: params.integer("max_age_days", 1..=3650)?.map(|days| days as u32),
-            max_size_gb: params.above_zero("max_size_gb", MAX_SIZE_GB)?,
+            max_size_gb: params.number("max_size_gb", api::SIZE_GB)?,
             enabled: params.boolean("enabled")?,
             policy_type: params.choice("policy_type", &POLICY_TYPES)?,
         };

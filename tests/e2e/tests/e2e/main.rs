@@ -3,6 +3,7 @@
 
 mod cli;
 mod crash;
+mod files;
 mod network;
 mod record;
 mod rtsp_nonsense;
