@@ -35,6 +35,12 @@ impl Pid {
         Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
     }
 
+    /// When it was started, in clock ticks since the machine was: two processes that had the same number
+    /// one after the other differ in it.
+    pub fn started_ticks(self) -> Option<u64> {
+        self.stat().map(|stat| stat.started_ticks)
+    }
+
     /// Number of threads.
     pub fn threads(self) -> Option<u32> {
         self.status("Threads:")?.parse().ok()
@@ -127,6 +133,7 @@ struct Stat {
     state: char,
     parent: Pid,
     ticks: u64,
+    started_ticks: u64,
 }
 
 impl Stat {
@@ -135,12 +142,14 @@ impl Stat {
         let (name, rest) = text.split_once('(')?.1.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
         let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-        // utime and stime are the fields 14 and 15 of the line; `state`, number 3, is the first here.
+        // utime and stime are the fields 14 and 15 of the line, starttime is 22; `state`, number 3, is the
+        // first here.
         Some(Self {
             name: name.to_owned(),
             state: fields.first()?.chars().next()?,
             parent: Pid(u32::try_from(number(1)?).ok()?),
             ticks: number(11)? + number(12)?,
+            started_ticks: number(19)?,
         })
     }
 }
@@ -154,6 +163,7 @@ mod tests {
         let text = "42 (a) b (c) S 7 42 42 0 -1 4194560 1 0 0 0 11 22 3 4 20 0 1 0 99 1 2";
         let stat = Stat::parse(text).unwrap();
         assert_eq!((stat.name.as_str(), stat.state, stat.parent, stat.ticks), ("a) b (c", 'S', Pid(7), 33));
+        assert_eq!(stat.started_ticks, 99);
     }
 
     #[test]

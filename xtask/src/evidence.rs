@@ -7,10 +7,27 @@ use serde_json::{Map, Value, json};
 
 use crate::stats::{Summary, rounded};
 
+/// What the measured binary was built from, noted when it was: a long run ends in another world.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    commit: String,
+    /// Something in the crates was not committed.
+    changed: bool,
+}
+
+impl Source {
+    /// As the checkout is now.
+    pub(crate) fn now() -> Self {
+        let changes = output("git", &["status", "--porcelain", "--", "crates", "Cargo.lock"]);
+        Self { commit: output("git", &["rev-parse", "HEAD"]), changed: !changes.is_empty() }
+    }
+}
+
 /// One file being gathered.
 #[derive(Debug)]
 pub(crate) struct Evidence {
     name: &'static str,
+    source: Source,
     load_before: Vec<f64>,
     date: String,
     parameters: Value,
@@ -22,9 +39,10 @@ pub(crate) struct Evidence {
 
 impl Evidence {
     /// Begins at the scenario's beginning: it notes how busy the machine was before.
-    pub(crate) fn new(name: &'static str, parameters: Value) -> Self {
+    pub(crate) fn new(name: &'static str, source: Source, parameters: Value) -> Self {
         Self {
             name,
+            source,
             load_before: load(),
             date: output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]),
             parameters,
@@ -78,8 +96,8 @@ impl Evidence {
         let value = json!({
             "scenario": self.name,
             "command": command(),
-            "commit": output("git", &["rev-parse", "HEAD"]),
-            "uncommitted_changes": !output("git", &["status", "--porcelain", "--", "crates", "Cargo.lock"]).is_empty(),
+            "commit": self.source.commit,
+            "uncommitted_changes": self.source.changed,
             "date": self.date,
             "machine": machine(&self.load_before),
             "parameters": self.parameters,

@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use serde_json::json;
 use testkit::{Pid, Rpc, Service, Setup, token::Role};
 
-use crate::evidence;
+use crate::evidence::{self, Source};
 
 /// What every scenario's camera sends.
 pub(crate) const PICTURE: &str = "640x360@15";
@@ -13,16 +13,17 @@ pub(crate) const PICTURE: &str = "640x360@15";
 /// From nothing to a first picture, on a busy machine.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// Builds the binary the figures are about.
-pub(crate) fn build() -> Result<(), String> {
+/// Builds the binary the figures are about; says from what.
+pub(crate) fn build() -> Result<Source, String> {
     if cfg!(debug_assertions) {
         return Err("figures of an unoptimised build would be no figures: run xtask with --release".into());
     }
+    let source = Source::now();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = ["build", "--locked", "--release", "--package", "server", "--bin", "camera-service"];
     let status = Command::new(cargo).args(build).current_dir(evidence::root()).status();
     match status {
-        Ok(status) if status.success() => Ok(()),
+        Ok(status) if status.success() => Ok(source),
         other => Err(format!("the service could not be built: {other:?}")),
     }
 }

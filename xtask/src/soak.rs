@@ -45,15 +45,15 @@ struct Counts {
 
 /// Runs it to its end.
 pub(crate) async fn run() -> Result<(), String> {
-    service::build()?;
     let minutes = minutes()?;
+    let source = service::build()?;
     let whole = Duration::from_secs(60 * minutes);
     let parameters = json!({
         "minutes": minutes, "cameras": CAMERAS, "camera": service::PICTURE,
         "a_camera_killed_every_s": KILL_INTERVAL.as_secs(), "recording_s": RECORDING.as_secs(),
         "segment_s": 5, "a_snapshot_every_ms": SNAPSHOT_INTERVAL.as_millis() as u64,
     });
-    let mut evidence = Evidence::new("soak", parameters);
+    let mut evidence = Evidence::new("soak", source, parameters);
     let setup = service::with_cameras(CAMERAS)
         .set("stream.viewing.close_after", "1s")
         .set("stream.snapshot.close_after", "1s")
@@ -75,7 +75,10 @@ pub(crate) async fn run() -> Result<(), String> {
     )?;
     let fds_after = quiet_fds(&service, &devices).await?;
     let status = service.terminate(QUIET_LIMIT).await;
-    let left = looks.ffmpegs.iter().filter(|pid| pid.is_alive()).count();
+    let left: Vec<&Seen> = looks.ffmpegs.iter().filter(|seen| seen.is_alive()).collect();
+    for Seen { pid, .. } in &left {
+        evidence.fact(&format!("left_{}", pid.0), &pid.arguments().join(" "));
+    }
 
     for (name, counts) in [("watched_pictures", watched), ("visits", visits), ("snapshots", snapshots)] {
         evidence.value(name, counts.done as f64);
@@ -93,7 +96,7 @@ pub(crate) async fn run() -> Result<(), String> {
     evidence.value("rss_growth_percent", growth);
     evidence.goal("growth of resident memory after warm-up, percent", growth, GOAL_GROWTH_PERCENT);
     evidence.goal("descriptors left open", fds_after as f64 - fds_before as f64, 0.0);
-    evidence.goal("video programs left", left as f64, 0.0);
+    evidence.goal("video programs left", left.len() as f64, 0.0);
     evidence.goal("exit status", f64::from(status.code().unwrap_or(-1)).abs(), 0.0);
     // While a camera restarts, a caller or two may be turned away; more would be an outage.
     let bearable = 3.0 * kills as f64;
@@ -267,12 +270,25 @@ async fn kill_cameras(service: &Service, until: Instant) -> Result<u64, String> 
     }
 }
 
+/// A process for good: over a long run its number comes round again.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    pid: Pid,
+    started_ticks: u64,
+}
+
+impl Seen {
+    fn is_alive(&self) -> bool {
+        self.pid.is_alive() && self.pid.started_ticks() == Some(self.started_ticks)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Looks {
     rss_mb: Vec<f64>,
     fds: Vec<f64>,
     threads: Vec<f64>,
-    ffmpegs: BTreeSet<Pid>,
+    ffmpegs: BTreeSet<Seen>,
 }
 
 /// Looks at the process now and then, to the end.
@@ -289,7 +305,8 @@ async fn look(service: &Service, until: Instant) -> Result<Looks, String> {
         if running.len() > CAMERAS {
             return Err(format!("{} video programs for {CAMERAS} cameras", running.len()));
         }
-        looks.ffmpegs.extend(running);
+        let seen = |pid: Pid| Some(Seen { pid, started_ticks: pid.started_ticks()? });
+        looks.ffmpegs.extend(running.into_iter().filter_map(seen));
     }
     Ok(looks)
 }

@@ -5,13 +5,16 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::Outcome;
-use crate::{evidence::Evidence, service};
+use crate::{
+    evidence::{Evidence, Source},
+    service,
+};
 
 const PINGS: usize = 2_000;
 
-pub(super) async fn run() -> Outcome {
+pub(super) async fn run(source: Source) -> Outcome {
     let mut evidence =
-        Evidence::new("api", json!({"pings": PINGS, "connections": 1, "one_after_the_other": true}));
+        Evidence::new("api", source, json!({"pings": PINGS, "connections": 1, "one_after_the_other": true}));
     let service = service::with_cameras(1).start().await;
     let mut rpc = service::admin(&service).await;
     for (name, method) in [("ping_ms", "ping"), ("get_camera_list_ms", "get_camera_list")] {

@@ -8,7 +8,7 @@ use testkit::{Pid, Transport};
 
 use super::{Outcome, drift};
 use crate::{
-    evidence::Evidence,
+    evidence::{Evidence, Source},
     mediamtx::Mediamtx,
     publisher::{self, Publisher},
     readers::{Crowd, first_key_ms},
@@ -24,12 +24,12 @@ const GOP: Duration = Duration::from_secs(1);
 const GOAL_WARM_P95_MS: f64 = 5.0;
 const GOAL_COLD_MAX_MS: f64 = 1_000.0;
 
-pub(super) async fn run() -> Outcome {
+pub(super) async fn run(source: Source) -> Outcome {
     let parameters = json!({
         "camera": service::PICTURE, "gop_s": GOP.as_secs(), "warm": WARM, "cold": COLD,
         "mediamtx": Mediamtx::version(), "mediamtx_warm": BESIDE,
     });
-    let mut evidence = Evidence::new("first-frame", parameters);
+    let mut evidence = Evidence::new("first-frame", source, parameters);
     let setup = service::with_cameras(1).set("stream.viewing.close_after", "0s");
     let mut service = setup.start().await;
     let device = service::device(&mut service, 0).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::{
-    evidence::Evidence,
+    evidence::{Evidence, Source},
     service::{self, mb, pss_bytes},
 };
 
@@ -17,9 +17,9 @@ const WATCH: Duration = Duration::from_secs(20);
 /// What a small board can spare.
 const GOAL_RSS_MB: f64 = 12.0;
 
-pub(super) async fn run() -> Outcome {
+pub(super) async fn run(source: Source) -> Outcome {
     let parameters = json!({"cameras": 1, "connections": 0, "watched_s": WATCH.as_secs()});
-    let mut evidence = Evidence::new("idle", parameters);
+    let mut evidence = Evidence::new("idle", source, parameters);
     let service = service::with_cameras(1).start().await;
     tokio::time::sleep(SETTLE).await;
     let pid = service.pid();

@@ -10,23 +10,23 @@ mod ten_cameras;
 
 use std::{pin::Pin, time::Duration};
 
-use crate::service;
+use crate::{evidence::Source, service};
 
 /// What went wrong, or the goals that were missed.
 pub(crate) type Outcome = Result<Vec<String>, String>;
-type Run = fn() -> Pin<Box<dyn Future<Output = Outcome>>>;
+type Run = fn(Source) -> Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// A scenario by name.
 pub(crate) type Scenario = (&'static str, Run);
 
 const ALL: [Scenario; 7] = [
-    ("idle", || Box::pin(idle::run())),
-    ("first-frame", || Box::pin(first_frame::run())),
-    ("snapshot", || Box::pin(snapshot::run())),
-    ("recording-start", || Box::pin(recording_start::run())),
-    ("ten-cameras", || Box::pin(ten_cameras::run())),
-    ("api", || Box::pin(api::run())),
-    ("rooms", || Box::pin(async { rooms::run() })),
+    ("idle", |source| Box::pin(idle::run(source))),
+    ("first-frame", |source| Box::pin(first_frame::run(source))),
+    ("snapshot", |source| Box::pin(snapshot::run(source))),
+    ("recording-start", |source| Box::pin(recording_start::run(source))),
+    ("ten-cameras", |source| Box::pin(ten_cameras::run(source))),
+    ("api", |source| Box::pin(api::run(source))),
+    ("rooms", |source| Box::pin(async { rooms::run(source) })),
 ];
 
 /// The scenarios of these names, all of them without a name; or the first name nobody knows.
@@ -40,11 +40,11 @@ pub(crate) fn chosen(names: &[&str]) -> Result<Vec<Scenario>, String> {
 
 /// Runs them one after the other; all of them, whatever the first one says.
 pub(crate) async fn run(scenarios: &[Scenario]) -> Result<(), String> {
-    service::build()?;
+    let source = service::build()?;
     let mut wrong = Vec::new();
     for (name, scenario) in scenarios {
         println!("==> {name}");
-        match scenario().await {
+        match scenario(source.clone()).await {
             Ok(missed) => wrong.extend(missed),
             Err(error) => wrong.push(format!("{name}: {error}")),
         }

@@ -9,7 +9,10 @@ use serde_json::json;
 use testkit::ffmpeg::probe;
 
 use super::{Outcome, drift};
-use crate::{evidence::Evidence, service};
+use crate::{
+    evidence::{Evidence, Source},
+    service,
+};
 
 const RECORDINGS: usize = 30;
 /// Less often than a rate limit allows.
@@ -17,9 +20,12 @@ const AT_LEAST_APART: Duration = Duration::from_millis(600);
 const GOP: Duration = Duration::from_secs(1);
 const GOAL_P95_MS: f64 = 50.0;
 
-pub(super) async fn run() -> Outcome {
-    let mut evidence =
-        Evidence::new("recording-start", json!({"camera": service::PICTURE, "recordings": RECORDINGS}));
+pub(super) async fn run(source: Source) -> Outcome {
+    let mut evidence = Evidence::new(
+        "recording-start",
+        source,
+        json!({"camera": service::PICTURE, "recordings": RECORDINGS}),
+    );
     let mut service = service::with_cameras(1).start().await;
     let device = service::device(&mut service, 0).await;
     let mut rpc = service::admin(&service).await;

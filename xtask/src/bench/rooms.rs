@@ -5,12 +5,13 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::evidence::{self, Evidence};
+use crate::evidence::{self, Evidence, Source};
 
 const ROOMS: [&str; 2] = ["engine", "media"];
 
-pub(super) fn run() -> Outcome {
-    let mut evidence = Evidence::new("rooms", json!({"rooms": ROOMS, "command": "cargo bench -p ROOM"}));
+pub(super) fn run(source: Source) -> Outcome {
+    let mut evidence =
+        Evidence::new("rooms", source, json!({"rooms": ROOMS, "command": "cargo bench -p ROOM"}));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     for room in ROOMS {
         let arguments = ["bench", "--locked", "--quiet", "--package", room, "--bench", room];

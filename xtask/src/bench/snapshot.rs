@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{Outcome, drift};
-use crate::{evidence::Evidence, service};
+use crate::{
+    evidence::{Evidence, Source},
+    service,
+};
 
 const SNAPSHOTS: usize = 100;
 /// More than the service shares one picture among callers, and more than a rate limit allows.
@@ -14,12 +17,12 @@ const AT_LEAST_APART: Duration = Duration::from_millis(250);
 const GOP: Duration = Duration::from_secs(1);
 const GOAL_P95_MS: f64 = 30.0;
 
-pub(super) async fn run() -> Outcome {
+pub(super) async fn run(source: Source) -> Outcome {
     let parameters = json!({
         "camera": service::PICTURE, "snapshots": SNAPSHOTS, "format": "jpg", "quality": 85,
         "at_least_apart_ms": AT_LEAST_APART.as_millis() as u64,
     });
-    let mut evidence = Evidence::new("snapshot", parameters);
+    let mut evidence = Evidence::new("snapshot", source, parameters);
     let mut service = service::with_cameras(1).start().await;
     let device = service::device(&mut service, 0).await;
     let mut rpc = service::admin(&service).await;

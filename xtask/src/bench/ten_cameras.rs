@@ -8,7 +8,7 @@ use testkit::Pid;
 
 use super::{Outcome, first_frame::publishes};
 use crate::{
-    evidence::Evidence,
+    evidence::{Evidence, Source},
     mediamtx::Mediamtx,
     publisher::{self, Publisher},
     readers::Crowd,
@@ -21,13 +21,13 @@ const SETTLE: Duration = Duration::from_secs(10);
 const WATCH: Duration = Duration::from_secs(30);
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
-pub(super) async fn run() -> Outcome {
+pub(super) async fn run(source: Source) -> Outcome {
     let parameters = json!({
         "cameras": CAMERAS, "camera": service::PICTURE, "bitrate": "600k", "gop_s": 1,
         "viewers": {"tcp": CAMERAS / 2, "udp": CAMERAS / 2},
         "settled_s": SETTLE.as_secs(), "watched_s": WATCH.as_secs(), "mediamtx": Mediamtx::version(),
     });
-    let mut evidence = Evidence::new("ten-cameras", parameters);
+    let mut evidence = Evidence::new("ten-cameras", source, parameters);
     let mut service = service::with_cameras(CAMERAS).start().await;
     let mut devices = Vec::new();
     for number in 0..CAMERAS {
