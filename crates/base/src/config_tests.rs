@@ -1,0 +1,69 @@
+//! Reading trees of values: every mistake at once, origins, lists.
+
+use super::*;
+use serde_json::json;
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let mut settings = Settings::default();
+    settings.overlay(
+        json!({"web": {"port": 70000, "hots": "x", "limit": "1MiB", "tls": {"cart": 1}}, "list": [{"x": 1}, {"y": "a"}]}),
+        Origin::File,
+    );
+    let mut web = settings.section("web");
+    assert_eq!(web.port("port", 8002), 8002);
+    assert_eq!(web.size("limit", "2MiB", 0..=u64::MAX), 1 << 20);
+    assert_eq!(web.text("host", "127.0.0.1"), "127.0.0.1");
+    let items = settings.top().list("list", |item| Some(item.integer("y", 7, 0..=9)));
+    assert_eq!(items, [7, 7]);
+    let keys: Vec<_> = settings.finish().unwrap_err().into_iter().map(|p| p.key).collect();
+    assert_eq!(keys, ["web.port", "list[0].x", "list[1].y", "web.hots", "web.tls.cart"]);
+}
+
+#[test]
+fn a_section_may_be_empty_but_nothing_else() {
+    let read = |value: Value| {
+        let mut settings = Settings::default();
+        settings.overlay(value, Origin::File);
+        settings.section("web").port("port", 8002);
+        let problems = settings.finish().err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(read(json!({"web": null})), [""; 0]);
+    assert_eq!(read(json!({"web": 7})), ["web: must be a mapping of keys"]);
+    assert_eq!(read(json!({"wed": null})), ["wed: unknown key"]);
+}
+
+#[test]
+fn lists_of_texts() {
+    for (value, want) in [
+        (json!(null), Some(vec![])),
+        (json!(["a", "b"]), Some(vec!["a", "b"])),
+        (json!("a, b,"), Some(vec!["a", "b"])),
+        (json!("[\"a\", \"b,c\"]"), Some(vec!["a", "b,c"])),
+        (json!(""), Some(vec![])),
+        (json!("[1]"), None),
+        (json!([1]), None),
+        (json!(1), None),
+    ] {
+        let mut settings = Settings::default();
+        settings.put("a.list", value.clone(), Origin::Env);
+        let texts = settings.section("a").texts("list");
+        assert_eq!(settings.finish().is_ok(), want.is_some(), "{value}");
+        assert_eq!(texts, want.unwrap_or_default(), "{value}");
+    }
+}
+
+#[test]
+fn the_last_origin_wins_and_is_shown() {
+    let mut settings = Settings::default();
+    settings.overlay(json!({"a": {"b": 1, "s": "hush"}}), Origin::File);
+    settings.put("a.b", json!("2"), Origin::Env);
+    let mut section = settings.section("a");
+    assert_eq!(section.integer("b", 0, 0..=9), 2);
+    assert_eq!(section.secret("s").as_deref(), Some("hush"));
+    assert!(section.boolean("c", true));
+    let shown = settings.finish().unwrap();
+    let text: Vec<_> = shown.iter().map(|s| format!("{}={} {}", s.key, s.value, s.origin.as_str())).collect();
+    assert_eq!(text, ["a.b=2 env", "a.s=(hidden) file", "a.c=true default"]);
+}
