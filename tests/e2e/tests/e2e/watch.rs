@@ -68,7 +68,7 @@ async fn two_first_viewers_share_one_program_and_none_is_left_after_the_last() {
     let ((mut one, first), (two, second)) = tokio::join!(open(), open());
     assert_eq!(service.ffmpegs().len(), 1, "video programs for two simultaneous first viewers");
     // The promise is one second, on a machine with nothing else to do; `make bench` measures it.
-    assert!(first.max(second) < Duration::from_secs(4), "cold start {first:?}, {second:?}");
+    assert!(first.max(second) < Duration::from_secs(10), "cold start {first:?}, {second:?}");
 
     // One leaves by TEARDOWN: the other sees nothing of it.
     two.teardown().await.unwrap();
