@@ -58,8 +58,8 @@ impl Files {
     /// One file of a recording. `cameras`: those that may be known; `None`: all.
     pub fn recording(&self, filename: &str, cameras: Option<&[CameraId]>) -> Result<RecordingDetail> {
         let entries = self.recording_entries()?;
-        let visible = |device: CameraId| cameras.is_none_or(|cameras| cameras.contains(&device));
-        let found = entries.iter().find(|entry| entry.name == filename && visible(entry.note.mark.device));
+        let found =
+            entries.iter().find(|entry| entry.name == filename && may_know(cameras, entry.note.mark.device));
         let entry = found.ok_or_else(|| unknown("recording"))?.clone();
         let recording_id = &entry.note.mark.recording_id;
         let segments = entries.iter().filter(|other| other.note.mark.recording_id == *recording_id).count();
@@ -81,9 +81,9 @@ impl Files {
 
     /// One snapshot; `cameras` as for [`Self::recording`].
     pub fn snapshot(&self, filename: &str, cameras: Option<&[CameraId]>) -> Result<SnapshotDetail> {
-        let visible = |device: CameraId| cameras.is_none_or(|cameras| cameras.contains(&device));
         let entries = self.snapshot_entries()?.into_iter();
-        let mut found = entries.filter(|entry| entry.name == filename && visible(entry.note.mark.device));
+        let mut found =
+            entries.filter(|entry| entry.name == filename && may_know(cameras, entry.note.mark.device));
         let entry = found.next().ok_or_else(|| unknown("snapshot"))?;
         let (width, height) = entry
             .note
@@ -141,6 +141,11 @@ impl Files {
     pub(crate) fn being_written(&self) -> BTreeMap<String, Arc<Progress>> {
         locked(&self.0.writing).clone()
     }
+}
+
+/// Is `device` among the cameras that may be known? `None`: all may.
+pub(crate) fn may_know(cameras: Option<&[CameraId]>, device: CameraId) -> bool {
+    cameras.is_none_or(|cameras| cameras.contains(&device))
 }
 
 /// No such file, or none that this caller may know: the same words for both.

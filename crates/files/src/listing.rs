@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base::{CameraId, Error, Kind, Result};
 use media::CLOCK_HZ;
 
+use crate::browse::may_know;
+
 /// Which files to list.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -157,7 +159,7 @@ fn place(file: &impl Listed) -> Place {
 pub(crate) fn page<T: Listed>(mut files: Vec<T>, query: &Query) -> Result<Page<T>> {
     let after = query.cursor.as_deref().map(read_cursor).transpose()?;
     files.retain(|file| {
-        query.devices.as_ref().is_none_or(|devices| devices.contains(&file.device()))
+        may_know(query.devices.as_deref(), file.device())
             && query.since.is_none_or(|since| file.created() >= since)
             && query.until.is_none_or(|until| file.created() < until)
     });

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use base::{CameraId, Error, Kind, Result};
 
 use crate::{
-    browse::unknown,
+    browse::{may_know, unknown},
     folder::Folder,
     listing::{RecordingInfo, Status},
     protection::Protection,
@@ -60,7 +60,7 @@ impl Files {
     /// Removes what was chosen; nothing when any of it is being written ([`Kind::Busy`]). `cameras`:
     /// those that may be known; `None`: all.
     pub fn delete_recordings(&self, chosen: &Chosen, cameras: Option<&[CameraId]>) -> Result<Removed> {
-        let files = self.chosen(chosen, cameras)?;
+        let files = choose(self.all_recordings()?, chosen, cameras)?;
         if let Some(busy) = files.iter().find(|file| file.status == Status::Recording) {
             return Err(Error::new(Kind::Busy, "this file is being written").with_private(&busy.filename));
         }
@@ -90,7 +90,7 @@ impl Files {
     /// `cameras` as for [`Self::delete_recordings`].
     pub fn protect(&self, chosen: &Chosen, on: bool, cameras: Option<&[CameraId]>) -> Result<Vec<String>> {
         let all = self.all_recordings()?;
-        let files = self.chosen(chosen, cameras)?;
+        let files = choose(all.clone(), chosen, cameras)?;
         let mut list = locked(&self.0.protection);
         let mut next = list.as_ref().map_err(unreadable)?.clone();
         match (chosen, on) {
@@ -115,9 +115,8 @@ impl Files {
     /// What the files of these cameras take; `None`: of all.
     pub fn usage(&self, cameras: Option<&[CameraId]>) -> Result<Usage> {
         let (mut recordings, mut snapshots) = (self.all_recordings()?, self.all_snapshots()?);
-        let visible = |device: CameraId| cameras.is_none_or(|cameras| cameras.contains(&device));
-        recordings.retain(|file| visible(file.device));
-        snapshots.retain(|file| visible(file.device));
+        recordings.retain(|file| may_know(cameras, file.device));
+        snapshots.retain(|file| may_know(cameras, file.device));
         Ok(Usage {
             recordings: recordings.len(),
             recordings_bytes: recordings.iter().map(|file| file.file_size).sum(),
@@ -135,7 +134,6 @@ impl Files {
         dry_run: bool,
         cameras: Option<&[CameraId]>,
     ) -> Result<Cleaned> {
-        let visible = |device: CameraId| cameras.is_none_or(|cameras| cameras.contains(&device));
         // Nothing may go while nobody knows what is protected.
         locked(&self.0.protection).as_ref().map_err(unreadable)?;
         let (disks, snapshots_disk) = self.disks()?;
@@ -143,7 +141,7 @@ impl Files {
         let mut named: Vec<(&Folder, String)> = Vec::new();
         let mut candidates = Vec::new();
         for file in self.all_recordings()? {
-            if file.protected || file.status == Status::Recording || !visible(file.device) {
+            if file.protected || file.status == Status::Recording || !may_know(cameras, file.device) {
                 kept_bytes += file.file_size;
             } else {
                 candidates.push(Candidate { created: file.created, bytes: file.file_size, disk: 0 });
@@ -151,7 +149,7 @@ impl Files {
             }
         }
         for file in self.all_snapshots()? {
-            if !visible(file.device) {
+            if !may_know(cameras, file.device) {
                 kept_bytes += file.file_size;
                 continue;
             }
@@ -186,19 +184,23 @@ impl Files {
         disks.push(of(&self.0.snapshots)?);
         Ok((disks, 1))
     }
+}
 
-    fn chosen(&self, chosen: &Chosen, cameras: Option<&[CameraId]>) -> Result<Vec<RecordingInfo>> {
-        let mut files = self.all_recordings()?;
-        files.retain(|file| {
-            let meant = match chosen {
-                Chosen::File(name) => file.filename == *name,
-                Chosen::Recording(id) => file.recording_id == *id,
-            };
-            meant && cameras.is_none_or(|cameras| cameras.contains(&file.device))
-        });
-        files.sort_by_key(|file| file.segment);
-        if files.is_empty() { Err(unknown("recording")) } else { Ok(files) }
-    }
+/// Those of `files` that are meant and may be known, by segment.
+fn choose(
+    mut files: Vec<RecordingInfo>,
+    chosen: &Chosen,
+    cameras: Option<&[CameraId]>,
+) -> Result<Vec<RecordingInfo>> {
+    files.retain(|file| {
+        let meant = match chosen {
+            Chosen::File(name) => file.filename == *name,
+            Chosen::Recording(id) => file.recording_id == *id,
+        };
+        meant && may_know(cameras, file.device)
+    });
+    files.sort_by_key(|file| file.segment);
+    if files.is_empty() { Err(unknown("recording")) } else { Ok(files) }
 }
 
 fn unreadable(why: &String) -> Error {

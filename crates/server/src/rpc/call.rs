@@ -165,6 +165,14 @@ impl Caller {
         &self.principal.scope
     }
 
+    /// The cameras this caller may know; `None`: all.
+    pub(crate) fn visible(&self) -> Option<Vec<CameraId>> {
+        match self.scope() {
+            Scope::All => None,
+            Scope::Only(cameras) => Some(cameras.iter().copied().collect()),
+        }
+    }
+
     /// The answer to a call that failed.
     pub(crate) fn failed(&self, error: control::Error) -> Error {
         from_control(error, self.scope())

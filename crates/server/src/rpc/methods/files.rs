@@ -4,7 +4,6 @@ use control::api::FileQuery;
 
 use crate::{
     rpc::Caller,
-    security::Scope,
     wire::{
         Error, FileList, ListFiles, OfCamera, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
     },
@@ -43,11 +42,8 @@ pub(crate) async fn list_snapshots(
 }
 
 fn query(caller: &Caller, list: ListFiles) -> FileQuery {
-    let devices = match (list.device, caller.scope()) {
-        (Some(device), _) => Some(vec![device]),
-        (None, Scope::Only(cameras)) => Some(cameras.iter().copied().collect()),
-        (None, Scope::All) => None,
-    };
+    // A camera that was named has been found within the caller's scope.
+    let devices = list.device.map(|device| vec![device]).or_else(|| caller.visible());
     let ListFiles { limit, offset, cursor, since, until, .. } = list;
     FileQuery { limit, offset, cursor, devices, since, until }
 }
