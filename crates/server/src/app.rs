@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use crate::{
+    audit::Audit,
     config::{Config, Security, WebSocket},
     http,
     net::{Door, From, Gate},
@@ -21,7 +22,7 @@ const MAX_COMMANDS: usize = 256;
 
 /// What every connection shares.
 pub(crate) struct App {
-    pub(crate) service: Service,
+    pub(crate) service: Arc<Service>,
     pub(crate) websocket: WebSocket,
     pub(crate) security: Security,
     pub(crate) shutdown_timeout: Duration,
@@ -73,9 +74,10 @@ impl Bound {
                 return Err(failure);
             }
         };
-        let access = Access::new(Tokens::new(&secret, &security), security.max_auth_failures);
+        let audit = Audit;
+        let access = Access::new(Tokens::new(&secret, &security), security.max_auth_failures, audit.clone());
         let app = App {
-            service: Service { controller, access },
+            service: Arc::new(Service { controller, access, audit }),
             gate: Gate::new(websocket.max_connections, websocket.max_connections_per_address),
             websocket,
             security,

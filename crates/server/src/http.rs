@@ -17,8 +17,9 @@ use serde_json::json;
 
 use crate::{
     app::App,
+    audit::{Entry, Event, Outcome},
     net::{From, Full},
-    rpc::Peer,
+    rpc::{Peer, correlation_id},
     security::{Principal, origin},
     wire::Error,
     ws,
@@ -95,7 +96,17 @@ async fn upgrade(
         parts.extensions.get::<origin::Asked>().cloned().expect("`guard` ran before and put it there");
     let peer = Peer { address: from.address.ip().to_canonical(), host: asked.host.clone() };
     if !may_connect(&app, &parts.headers, &asked) {
-        tracing::warn!(target: "audit", event = "connection", address = %peer.address, outcome = "refused", reason = "origin");
+        app.service.audit.note(&Entry {
+            event: Event::Refusal,
+            who: None,
+            address: peer.address,
+            method: "upgrade",
+            device: None,
+            filename: None,
+            outcome: Outcome::Refused,
+            reason: Some("origin".into()),
+            correlation_id: correlation_id(),
+        });
         return refusal(
             StatusCode::FORBIDDEN,
             "pages of this origin may not connect; see security.allowed_origins",

@@ -3,6 +3,7 @@
 
 mod about;
 mod app;
+mod audit;
 pub mod cli;
 mod config;
 mod http;

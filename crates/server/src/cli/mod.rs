@@ -3,6 +3,7 @@
 mod check;
 mod config_show;
 mod demo;
+mod openrpc;
 mod scratch;
 mod serve;
 mod signals;
@@ -45,6 +46,8 @@ enum Command {
     /// Look after what was set through the API
     #[command(subcommand)]
     State(StateCommand),
+    /// Print the API as an `OpenRPC` document
+    Openrpc,
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Check(file) => check::run(file.config),
         Command::Config(ConfigCommand::Show(file)) => config_show::run(file.config),
         Command::State(StateCommand::Reset(reset)) => state_reset::run(reset),
+        Command::Openrpc => openrpc::run(),
         Command::Token(TokenCommand::Issue(issue)) => token_issue::run(issue),
     };
     match outcome {
@@ -124,6 +128,7 @@ mod tests {
             "demo --data-dir d",
             "check --config f",
             "config show",
+            "openrpc",
             "state reset storage.retention.enabled --config f",
             "token issue --role viewer --user ann --ttl 24h --cameras camera0,camera1 --config f",
         ] {

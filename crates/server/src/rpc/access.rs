@@ -7,7 +7,9 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use super::correlation_id;
 use crate::{
+    audit::{Audit, Entry, Event, Outcome},
     security::{Failures, Noted, Principal, Tokens},
     wire::Error,
 };
@@ -16,44 +18,72 @@ use crate::{
 pub(crate) struct Access {
     tokens: Tokens,
     failures: Mutex<Failures>,
+    audit: Audit,
 }
 
 impl Access {
-    pub(crate) fn new(tokens: Tokens, max_failures: u32) -> Self {
-        Self { tokens, failures: Mutex::new(Failures::new(max_failures)) }
+    pub(crate) fn new(tokens: Tokens, max_failures: u32, audit: Audit) -> Self {
+        Self { tokens, failures: Mutex::new(Failures::new(max_failures)), audit }
     }
 
-    /// Who `token` stands for. `method`: what it was shown for, in words of ours.
-    pub(crate) fn verify(&self, token: &str, address: IpAddr, method: &str) -> Result<Arc<Principal>, Error> {
-        match self.tokens.verify(token, SystemTime::now()) {
+    /// Who `credential` stands for. `method`: what it was shown for, in words of ours.
+    pub(crate) fn verify(
+        &self,
+        credential: &str,
+        address: IpAddr,
+        method: &'static str,
+    ) -> Result<Arc<Principal>, Error> {
+        match self.tokens.verify(credential, SystemTime::now()) {
             Ok(principal) => {
-                let (user, role) = (principal.user.as_str(), principal.role.as_str());
-                tracing::info!(target: "audit", event = "authentication", user, role, %address, method, outcome = "granted");
-                Ok(Arc::new(principal))
+                let principal = Arc::new(principal);
+                self.note(Some(principal.clone()), address, method, Outcome::Granted, None);
+                Ok(principal)
             }
             Err(refusal) => Err(self.refuse(address, method, refusal.reason())),
         }
     }
 
     /// Notes a credential that cannot be one.
-    pub(crate) fn refuse(&self, address: IpAddr, method: &str, reason: &str) -> Error {
+    pub(crate) fn refuse(&self, address: IpAddr, method: &'static str, reason: &str) -> Error {
         // A panic elsewhere cannot have left the counts unusable.
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let noted = failures.note(address, Instant::now());
+        drop(failures);
         match noted {
             Noted::Counted => {
-                tracing::warn!(target: "audit", event = "authentication", %address, method, outcome = "refused", reason);
+                self.note(None, address, method, Outcome::Refused, Some(reason));
                 Error::unauthenticated(reason)
             }
             Noted::Last => {
                 // An attacker must not fill the log.
-                let reason_logged = "refused for the last time in this minute; more are not logged";
-                tracing::warn!(target: "audit", event = "authentication", %address, method, outcome = "refused", reason = reason_logged);
+                let last = "refused for the last time in this minute; more are not logged";
+                self.note(None, address, method, Outcome::Refused, Some(last));
                 Error::unauthenticated(reason)
             }
             Noted::TooMany { retry_after } => {
                 Error::limited("too many wrong credentials from this address", retry_after)
             }
         }
+    }
+
+    fn note(
+        &self,
+        who: Option<Arc<Principal>>,
+        address: IpAddr,
+        method: &'static str,
+        outcome: Outcome,
+        reason: Option<&str>,
+    ) {
+        self.audit.note(&Entry {
+            event: Event::Authentication,
+            who,
+            address,
+            method,
+            device: None,
+            filename: None,
+            outcome,
+            reason: reason.map(str::to_owned),
+            correlation_id: correlation_id(),
+        });
     }
 }

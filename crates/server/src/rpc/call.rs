@@ -15,7 +15,8 @@ use super::{
     table::{AUTHENTICATE, Effect, Method, encode, find},
 };
 use crate::{
-    security::{Principal, Scope, Session},
+    audit::{self, Audit, Entry, Pending},
+    security::{Principal, Role, Scope, Session},
     wire::{Authenticate, Authenticated, Code, Device, Error, FromParams, Params, UrlBase},
 };
 
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) struct Service {
     pub(crate) controller: Controller,
     pub(crate) access: Access,
+    pub(crate) audit: Audit,
 }
 
 /// Where a caller is.
@@ -46,26 +48,35 @@ pub(crate) struct Task {
     method: &'static Method,
     caller: Caller,
     members: Map<String, Value>,
+    /// The line that a privileged call leaves.
+    line: Option<Pending>,
 }
 
 /// Who calls, and with what they can be served.
 pub(crate) struct Caller {
-    pub(crate) controller: Controller,
+    pub(crate) service: Arc<Service>,
     pub(crate) principal: Arc<Principal>,
     pub(crate) urls: UrlBase,
+    /// Tells this call in logs, in the audit log and in an error that the caller may report.
+    pub(crate) correlation_id: String,
 }
 
 impl Service {
     /// Checks credentials, method and role. Must be called in the order in which requests arrived:
     /// `authenticate` counts for all that follow it.
-    pub(crate) fn admit(&self, request: Request, session: &mut Session, peer: &Peer) -> Admitted {
+    pub(crate) fn admit(self: &Arc<Self>, request: Request, session: &mut Session, peer: &Peer) -> Admitted {
         match self.checked(request, session, peer) {
             Ok(admitted) => admitted,
             Err(error) => Admitted::Answered(Err(error)),
         }
     }
 
-    fn checked(&self, request: Request, session: &mut Session, peer: &Peer) -> Result<Admitted, Error> {
+    fn checked(
+        self: &Arc<Self>,
+        request: Request,
+        session: &mut Session,
+        peer: &Peer,
+    ) -> Result<Admitted, Error> {
         let Request { method: name, params, .. } = request;
         if name == AUTHENTICATE {
             let outcome = self.authenticate(named(params)?, session, peer)?;
@@ -83,27 +94,51 @@ impl Service {
                 .ok_or_else(|| Error::unauthenticated("call authenticate first, or send auth_token"))?,
             Some(token) => {
                 let shown_for = method.map_or("(unknown)", |method| method.name);
-                let principal = match &token {
-                    Value::String(token) => self.access.verify(token, peer.address, shown_for)?,
-                    _ => {
-                        return Err(self.access.refuse(
-                            peer.address,
-                            shown_for,
-                            "auth_token must be a string",
-                        ));
-                    }
-                };
+                let principal = self.inline(&token, shown_for, peer)?;
                 session.prove();
                 principal
             }
         };
         let method = method.ok_or_else(|| Error::new(Code::MethodNotFound, "there is no such method"))?;
-        if principal.role < method.least {
-            return Err(Error::forbidden(method.least, principal.role));
-        }
         let urls = UrlBase::new(&self.controller.viewing(), &peer.host);
-        let caller = Caller { controller: self.controller.clone(), principal, urls };
-        Ok(Admitted::Task(Task { method, caller, members: named(params)? }))
+        let caller = Caller { service: self.clone(), principal, urls, correlation_id: correlation_id() };
+        if caller.principal.role < method.least {
+            self.audit.note(&caller.entry(peer, method.name, (None, None), audit::Event::Refusal));
+            return Err(Error::forbidden(method.least, caller.principal.role));
+        }
+        let members = named(params)?;
+        let line = self.privileged(&caller, method, &members, peer)?;
+        Ok(Admitted::Task(Task { method, caller, members, line }))
+    }
+
+    /// Who an inline token stands for.
+    fn inline(&self, token: &Value, shown_for: &'static str, peer: &Peer) -> Result<Arc<Principal>, Error> {
+        match token {
+            Value::String(token) => self.access.verify(token, peer.address, shown_for),
+            _ => Err(self.access.refuse(peer.address, shown_for, "auth_token must be a string")),
+        }
+    }
+
+    /// A privileged call is done only when its line in the audit log is sure.
+    fn privileged(
+        &self,
+        caller: &Caller,
+        method: &Method,
+        members: &Map<String, Value>,
+        peer: &Peer,
+    ) -> Result<Option<Pending>, Error> {
+        if method.least == Role::Viewer {
+            return Ok(None);
+        }
+        let entry = caller.entry(peer, method.name, Entry::named(members), audit::Event::Call);
+        self.audit.reserve(entry).map(Some).map_err(|audit::Unwritable| {
+            Error::new(
+                Code::DependencyFailed,
+                "the audit log cannot be written; privileged calls are refused",
+            )
+            .with("dependency", "audit_log")
+            .with("retryable", true)
+        })
     }
 
     /// A failed attempt leaves the session as it was.
@@ -140,17 +175,26 @@ impl Task {
 
     /// Does it. A panic inside is our mistake and the caller's bad luck, not the service's end.
     pub(crate) async fn run(self) -> Outcome {
-        let Self { method, caller, members } = self;
-        guarded(method.name, async move { (method.start)(caller, members)?.await }).await
+        let Self { method, caller, members, line } = self;
+        let correlation_id = caller.correlation_id.clone();
+        tracing::debug!(correlation_id, method = method.name, caller = caller.principal.key(), "call");
+        let work = async move { (method.start)(caller, members)?.await };
+        let outcome = guarded(method.name, &correlation_id, work).await;
+        if let Some(line) = line {
+            match &outcome {
+                Ok(_) => line.finish(audit::Outcome::Done, None),
+                Err(error) => line.finish(audit::Outcome::Failed, Some(error.reason().to_owned())),
+            }
+        }
+        outcome
     }
 }
 
-async fn guarded(method: &str, work: impl Future<Output = Outcome>) -> Outcome {
+async fn guarded(method: &str, correlation_id: &str, work: impl Future<Output = Outcome>) -> Outcome {
     // What the work owned is gone after a panic; what it shared is behind locks that survive one.
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
-        let id = correlation_id();
-        tracing::error!(correlation_id = id, method, "a call panicked");
-        Err(Error::internal(&id))
+        tracing::error!(correlation_id, method, "a call panicked");
+        Err(Error::internal(correlation_id))
     })
 }
 
@@ -158,6 +202,11 @@ impl Caller {
     /// Reads parameters in this caller's eyes.
     pub(crate) fn read<T: FromParams>(&self, members: Map<String, Value>) -> Result<T, Error> {
         Params::new(members, &|device| self.resolve(device)).read()
+    }
+
+    /// The door to cameras, streams and files.
+    pub(crate) fn controller(&self) -> &Controller {
+        &self.service.controller
     }
 
     /// Which cameras this caller may know.
@@ -175,17 +224,38 @@ impl Caller {
 
     /// The answer to a call that failed.
     pub(crate) fn failed(&self, error: control::Error) -> Error {
-        from_control(error, self.scope())
+        from_control(error, self.scope(), &self.correlation_id)
+    }
+
+    /// A line of the audit log about this call.
+    fn entry(
+        &self,
+        peer: &Peer,
+        method: &'static str,
+        (device, filename): (Option<String>, Option<String>),
+        event: audit::Event,
+    ) -> Entry {
+        Entry {
+            event,
+            who: Some(self.principal.clone()),
+            address: peer.address,
+            method,
+            device,
+            filename,
+            outcome: audit::Outcome::Refused,
+            reason: None,
+            correlation_id: self.correlation_id.clone(),
+        }
     }
 
     /// A camera out of scope and one that does not exist are refused by the same line.
     fn resolve(&self, device: &Device) -> Result<CameraId, Error> {
         let (id, named) = match device {
             Device::Id(text, id) => (*id, Some(text.as_str())),
-            Device::Path(path) => (self.controller.alias(path), None),
+            Device::Path(path) => (self.controller().alias(path), None),
         };
-        id.filter(|id| self.scope().holds(*id) && self.controller.knows(*id)).ok_or_else(|| {
-            let seen = self.controller.cameras().into_iter().map(|camera| camera.id);
+        id.filter(|id| self.scope().holds(*id) && self.controller().knows(*id)).ok_or_else(|| {
+            let seen = self.controller().cameras().into_iter().map(|camera| camera.id);
             Error::no_camera(named, &seen.filter(|id| self.scope().holds(*id)).collect::<Vec<_>>())
         })
     }
@@ -197,11 +267,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_internal_error() {
-        let outcome =
-            guarded("ping", async { panic!("a test of panics: this line in the output is wanted") }).await;
+        let outcome = guarded("ping", "0123456789abcdef", async {
+            panic!("a test of panics: this line in the output is wanted")
+        })
+        .await;
         let error = outcome.unwrap_err().to_value();
         assert_eq!(error["code"], -32603);
-        assert_eq!(error["data"]["correlation_id"].as_str().unwrap().len(), 16);
+        assert_eq!(error["data"]["correlation_id"], "0123456789abcdef");
         assert!(!error.to_string().contains("a test of panics"));
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn correlation_id() -> String {
 }
 
 /// The answer to a call that failed; what must not be told goes to the log.
-pub(crate) fn from_control(error: control::Error, scope: &Scope) -> Error {
+pub(crate) fn from_control(error: control::Error, scope: &Scope, correlation_id: &str) -> Error {
     let control::Error { kind, public, private } = error;
     let new = |code: Code| Error::new(code, public.clone());
     match kind {
@@ -52,7 +52,13 @@ pub(crate) fn from_control(error: control::Error, scope: &Scope) -> Error {
         Kind::Unsupported { feature } => new(Code::Unsupported).with("feature", feature),
         Kind::Dependency { dependency, retryable } => {
             if !private.is_empty() {
-                tracing::warn!(dependency, reason = public, detail = private, "a call failed");
+                tracing::warn!(
+                    correlation_id,
+                    dependency,
+                    reason = public,
+                    detail = private,
+                    "a call failed"
+                );
             }
             new(Code::DependencyFailed).with("dependency", dependency).with("retryable", retryable)
         }
@@ -60,9 +66,8 @@ pub(crate) fn from_control(error: control::Error, scope: &Scope) -> Error {
             new(Code::StorageFull).with("available_space", available).with("required_space", required)
         }
         Kind::Internal => {
-            let id = correlation_id();
-            tracing::error!(correlation_id = id, reason = public, detail = private, "a call failed");
-            Error::internal(&id)
+            tracing::error!(correlation_id, reason = public, detail = private, "a call failed");
+            Error::internal(correlation_id)
         }
     }
 }
@@ -75,7 +80,7 @@ mod tests {
 
     fn answered(kind: Kind, scope: &Scope) -> serde_json::Value {
         let error = control::Error { kind, public: "said".into(), private: "/dev/video0".into() };
-        let answer = from_control(error, scope).to_value();
+        let answer = from_control(error, scope, "0123456789abcdef").to_value();
         assert!(answer["data"]["reason"].is_string() && !answer.to_string().contains("/dev/"), "{answer}");
         answer
     }

@@ -7,6 +7,7 @@ mod envelope;
 mod error;
 mod fuzzing;
 mod methods;
+pub(crate) mod openrpc;
 mod table;
 
 pub(crate) use access::Access;

@@ -1,8 +1,9 @@
-//! Every method: its name, the least role that may call it, whether it changes the world, what it
-//! takes, and the function that does it.
+//! Every method: its name, the least role that may call it, whether it changes the world, which limit it
+//! falls under, what it takes and gives, what it is for, and the function that does it.
 
 use std::{future::Future, pin::Pin};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value, value::to_raw_value};
 
@@ -11,7 +12,7 @@ use crate::{
     security::Role,
     wire::{
         CleanUp, Error, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile, OfRecordings, Params,
-        SetRetention, StartRecording, TakeSnapshot,
+        SetRetention, StartRecording, TakeSnapshot, Takes,
     },
 };
 
@@ -27,6 +28,16 @@ pub(crate) enum Effect {
     Command,
 }
 
+/// Which limit a method falls under as shipped; `security.rate_limit.methods` can give any method one
+/// of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rate {
+    /// The limit of all requests.
+    General,
+    /// A limit of its own besides.
+    Own,
+}
+
 type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// One method.
@@ -34,36 +45,51 @@ pub(crate) struct Method {
     pub(crate) name: &'static str,
     pub(crate) least: Role,
     pub(crate) effect: Effect,
+    pub(crate) rate: Rate,
+    /// What it is for, in one sentence.
+    pub(crate) summary: &'static str,
+    /// What it takes.
+    pub(super) takes: fn() -> Vec<Takes>,
+    /// What it gives, as JSON Schema.
+    pub(super) gives: fn(&mut SchemaGenerator) -> Schema,
     /// Reads parameters and throws them away.
     pub(super) check: fn(Params<'_>) -> Result<(), Error>,
     /// Reads parameters and begins.
     pub(super) start: fn(Caller, Map<String, Value>) -> Result<Work, Error>,
 }
 
-/// A row: role, effect, what it takes, and the function of `methods` that bears the method's name; `try`
-/// when that may fail, `async` when it may also take its time.
+/// A row: role, effect, rate, the function of `methods` with what it takes, and the summary; `try` when
+/// the function may fail, `async` when it may also take its time. It bears the method's name unless
+/// another one stands before it.
 macro_rules! method {
-    ($least:ident, $effect:ident, $takes:ty, async $name:ident) => {
-        method!(@ $least, $effect, $takes, $name, |caller, taken| async move {
-            encode(methods::$name(caller, taken).await)
-        })
+    ($least:ident $effect:ident $rate:ident, async $name:ident($takes:ty), $summary:literal) => {
+        method!(@ $least $effect $rate, stringify!($name), $takes, $summary,
+            |schemas| of_async(methods::$name, schemas),
+            |caller, taken| async move { encode(methods::$name(caller, taken).await) })
     };
-    ($least:ident, $effect:ident, $takes:ty, try $name:ident) => {
-        method!(@ $least, $effect, $takes, $name, |caller, taken| async move {
-            encode(methods::$name(&caller, &taken))
-        })
+    ($least:ident $effect:ident $rate:ident, try $name:ident($takes:ty), $summary:literal) => {
+        method!(@ $least $effect $rate, stringify!($name), $takes, $summary,
+            |schemas| of_try(methods::$name, schemas),
+            |caller, taken| async move { encode(methods::$name(&caller, &taken)) })
     };
-    ($least:ident, $effect:ident, $takes:ty, $name:ident) => {
-        method!(@ $least, $effect, $takes, $name, |caller, taken| async move {
-            let Nothing = taken;
-            encode(Ok(methods::$name(&caller)))
-        })
+    ($least:ident $effect:ident $rate:ident, $name:ident, $summary:literal) => {
+        method!($least $effect $rate, stringify!($name) => $name, $summary)
     };
-    (@ $least:ident, $effect:ident, $takes:ty, $name:ident, |$caller:ident, $taken:ident| $work:expr) => {
+    ($least:ident $effect:ident $rate:ident, $word:expr => $name:ident, $summary:literal) => {
+        method!(@ $least $effect $rate, $word, Nothing, $summary,
+            |schemas| of_plain(methods::$name, schemas),
+            |caller, taken| async move { let Nothing = taken; encode(Ok(methods::$name(&caller))) })
+    };
+    (@ $least:ident $effect:ident $rate:ident, $word:expr, $takes:ty, $summary:literal, |$schemas:ident| $gives:expr,
+        |$caller:ident, $taken:ident| $work:expr) => {
         Method {
-            name: stringify!($name),
+            name: $word,
             least: Role::$least,
             effect: Effect::$effect,
+            rate: Rate::$rate,
+            summary: $summary,
+            takes: Params::describe::<$takes>,
+            gives: |$schemas: &mut SchemaGenerator| $gives,
             check: |params: Params<'_>| params.read::<$takes>().map(drop),
             start: |$caller: Caller, members: Map<String, Value>| {
                 let $taken = $caller.read::<$takes>(members)?;
@@ -73,29 +99,52 @@ macro_rules! method {
     };
 }
 
+fn of_plain<T: JsonSchema>(_: fn(&Caller) -> T, schemas: &mut SchemaGenerator) -> Schema {
+    schemas.subschema_for::<T>()
+}
+
+fn of_try<P, T: JsonSchema>(_: fn(&Caller, &P) -> Result<T, Error>, schemas: &mut SchemaGenerator) -> Schema {
+    schemas.subschema_for::<T>()
+}
+
+fn of_async<P, T: JsonSchema, F: Future<Output = Result<T, Error>>>(
+    _: fn(Caller, P) -> F,
+    schemas: &mut SchemaGenerator,
+) -> Schema {
+    schemas.subschema_for::<T>()
+}
+
 /// All of them but [`AUTHENTICATE`].
-pub(crate) static METHODS: [Method; 21] = [
-    method!(Viewer, Read, Nothing, ping),
-    method!(Viewer, Read, Nothing, get_camera_list),
-    method!(Viewer, Read, GetCameraStatus, try get_camera_status),
-    method!(Operator, Command, TakeSnapshot, async take_snapshot),
-    method!(Operator, Command, StartRecording, async start_recording),
-    method!(Operator, Command, OfCamera, async stop_recording),
-    method!(Viewer, Read, ListFiles, async list_recordings),
-    method!(Viewer, Read, ListFiles, async list_snapshots),
-    method!(Viewer, Read, OfFile, async get_recording_info),
-    method!(Viewer, Read, OfFile, async get_snapshot_info),
-    method!(Operator, Command, OfRecordings, async delete_recording),
-    method!(Operator, Command, OfFile, async delete_snapshot),
-    method!(Operator, Command, OfRecordings, async protect_recording),
-    method!(Operator, Command, OfRecordings, async unprotect_recording),
-    method!(Admin, Read, Nothing, async get_storage_info),
-    method!(Admin, Command, SetRetention, async set_retention_policy),
-    method!(Admin, Command, CleanUp, async cleanup_old_files),
-    method!(Viewer, Read, OfCamera, try get_stream_url),
-    method!(Viewer, Read, Nothing, get_streams),
-    method!(Viewer, Read, Nothing, get_server_info),
-    method!(Viewer, Read, Nothing, get_system_status),
+#[rustfmt::skip]
+pub(crate) static METHODS: &[Method] = &[
+    // The service
+    method!(Viewer Read General, ping, "A sign of life"),
+    method!(Viewer Read General, get_server_info, "What this build is and can do"),
+    method!(Viewer Read General, get_system_status, "Is the service ready, and which cameras can be used?"),
+    method!(Viewer Read General, "rpc.discover" => discover, "This document"),
+    // Cameras
+    method!(Viewer Read General, get_camera_list, "All cameras"),
+    method!(Viewer Read General, try get_camera_status(GetCameraStatus), "Everything about one camera"),
+    // Streams
+    method!(Viewer Read General, get_streams, "The streams of all cameras"),
+    method!(Viewer Read General, try get_stream_url(OfCamera), "Where one camera is watched, ready for a player"),
+    // Pictures and recordings
+    method!(Operator Command Own, async take_snapshot(TakeSnapshot), "A picture of now, kept as a file"),
+    method!(Operator Command Own, async start_recording(StartRecording), "Begin a recording; its file holds its first key frame when this answers"),
+    method!(Operator Command General, async stop_recording(OfCamera), "End a recording; its files are complete when this answers"),
+    // Files
+    method!(Viewer Read General, async list_recordings(ListFiles), "Files of recordings, newest first"),
+    method!(Viewer Read General, async list_snapshots(ListFiles), "Snapshots, newest first"),
+    method!(Viewer Read General, async get_recording_info(OfFile), "Everything about one file of a recording"),
+    method!(Viewer Read General, async get_snapshot_info(OfFile), "Everything about one snapshot"),
+    method!(Operator Command General, async delete_recording(OfRecordings), "Remove one file, or a whole recording"),
+    method!(Operator Command General, async delete_snapshot(OfFile), "Remove one snapshot"),
+    method!(Operator Command General, async protect_recording(OfRecordings), "Keep a recording from retention"),
+    method!(Operator Command General, async unprotect_recording(OfRecordings), "Give a recording back to retention"),
+    // Storage
+    method!(Admin Read General, async get_storage_info(Nothing), "Room on disk, and what takes it"),
+    method!(Admin Command General, async set_retention_policy(SetRetention), "Change what is kept, and for how long"),
+    method!(Admin Command General, async cleanup_old_files(CleanUp), "Apply the retention policy now"),
 ];
 
 /// The method of this name.
@@ -120,7 +169,7 @@ mod tests {
 
     #[test]
     fn roles_and_effects_are_the_contract() {
-        for method in &METHODS {
+        for method in METHODS {
             let (least, effect) = match method.name {
                 "take_snapshot"
                 | "start_recording"

@@ -7,7 +7,7 @@ use control::CameraId;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Map, Value, json};
 
-use super::{Principal, Role, Scope, Secret};
+use super::{Credential, Principal, Role, Scope, Secret};
 
 /// Clocks of two machines may differ by this much.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -151,8 +151,9 @@ impl Tokens {
             user: user.to_owned(),
             role,
             scope: scope(claims.get("cameras"))?,
-            expires_at,
-            ends_at,
+            credential: Credential::Token { id: text("jti").map(str::to_owned), issued_at: issued },
+            expires_at: Some(expires_at),
+            ends_at: Some(ends_at),
         })
     }
 }

@@ -12,4 +12,4 @@ pub(crate) use failures::{Failures, Noted, block};
 pub(crate) use jwt::{Issue, Tokens};
 pub(crate) use role::Role;
 pub(crate) use secret::{Secret, kept_in, load_or_make};
-pub(crate) use session::{Principal, Scope, Session};
+pub(crate) use session::{Credential, Principal, Scope, Session};

@@ -24,6 +24,18 @@ impl Scope {
     }
 }
 
+/// What a principal showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// A token.
+    Token {
+        /// Its `jti`, by which it can be revoked alone.
+        id: Option<String>,
+        /// Its `iat`.
+        issued_at: SystemTime,
+    },
+}
+
 /// Who a good credential stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
@@ -31,10 +43,25 @@ pub(crate) struct Principal {
     pub(crate) user: String,
     pub(crate) role: Role,
     pub(crate) scope: Scope,
-    /// The token's `exp`.
-    pub(crate) expires_at: SystemTime,
-    /// From here on it is refused: `exp` and the leeway.
-    pub(crate) ends_at: SystemTime,
+    pub(crate) credential: Credential,
+    /// The credential's own end; `None`: it has none.
+    pub(crate) expires_at: Option<SystemTime>,
+    /// From here on it is refused: its end and the leeway it is given.
+    pub(crate) ends_at: Option<SystemTime>,
+}
+
+impl Principal {
+    /// Is its time over?
+    pub(crate) fn is_over(&self, now: SystemTime) -> bool {
+        self.ends_at.is_some_and(|at| now >= at)
+    }
+
+    /// Whose limits and leases count as one: all tokens of a user are one caller.
+    pub(crate) fn key(&self) -> String {
+        match &self.credential {
+            Credential::Token { .. } => format!("user:{}", self.user),
+        }
+    }
 }
 
 /// One connection's session: at first nobody's.
@@ -69,17 +96,17 @@ impl Session {
 
     /// Whose it is now. One whose time is over is nobody's.
     pub(crate) fn principal(&self, now: SystemTime) -> Option<Arc<Principal>> {
-        self.principal.clone().filter(|principal| now < principal.ends_at)
+        self.principal.clone().filter(|principal| !principal.is_over(now))
     }
 
     /// When it will end by itself.
     pub(crate) fn ends_at(&self) -> Option<SystemTime> {
-        self.principal.as_ref().map(|principal| principal.ends_at)
+        self.principal.as_ref().and_then(|principal| principal.ends_at)
     }
 
     /// Ends it when its time is over; `true` when it was ended by this call.
     pub(crate) fn expire(&mut self, now: SystemTime) -> bool {
-        self.principal.take_if(|principal| now >= principal.ends_at).is_some()
+        self.principal.take_if(|principal| principal.is_over(now)).is_some()
     }
 }
 
@@ -97,8 +124,9 @@ mod tests {
             user: "a".into(),
             role: Role::Viewer,
             scope: Scope::Only([CameraId(1)].into()),
-            expires_at: now,
-            ends_at,
+            credential: Credential::Token { id: None, issued_at: now },
+            expires_at: Some(now),
+            ends_at: Some(ends_at),
         });
         let mut session = Session::new("s".into());
         assert!(session.principal(now).is_none() && !session.is_proven() && !session.expire(now));

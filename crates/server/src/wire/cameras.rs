@@ -6,6 +6,7 @@ use control::{
     CameraId,
     api::{self, CameraKind, CameraStatus, PictureFormat, SnapshotRequest},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Number;
 
@@ -44,7 +45,7 @@ impl FromParams for GetCameraStatus {
 }
 
 /// One camera.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Camera {
     device: String,
     status: &'static str,
@@ -78,7 +79,7 @@ impl Camera {
 }
 
 /// Gives all cameras the caller may know.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CameraList {
     cameras: Vec<Camera>,
     total: usize,
@@ -96,7 +97,7 @@ impl CameraList {
 }
 
 /// Gives everything about one camera.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CameraStatusOf {
     #[serde(flatten)]
     camera: Camera,
@@ -110,20 +111,20 @@ pub(crate) struct CameraStatusOf {
     debug: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Capabilities {
     formats: Vec<String>,
     resolutions: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Metrics {
     bytes_sent: u64,
     readers: u32,
     uptime: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are the contract's")]
 struct Recording {
     active: bool,
@@ -219,7 +220,7 @@ pub(crate) fn picture_format(format: PictureFormat) -> &'static str {
 }
 
 /// Gives a picture that lies in its folder.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Snapshot {
     device: String,
     filename: String,

@@ -72,6 +72,11 @@ impl Error {
         Self { code, message, data }
     }
 
+    /// `data.reason`.
+    pub(crate) fn reason(&self) -> &str {
+        self.data.get("reason").and_then(Value::as_str).unwrap_or(self.message)
+    }
+
     /// Adds a member to `data`.
     pub(crate) fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.data.insert(member.into(), value.into());

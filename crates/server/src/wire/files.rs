@@ -6,6 +6,7 @@ use control::{
     CameraId,
     api::{self, RecordingFormat, RecordingRequest, RecordingStatus},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -58,7 +59,7 @@ pub(super) fn status_name(status: RecordingStatus) -> &'static str {
 }
 
 /// Gives a recording that has begun.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Started {
     device: String,
     recording_id: String,
@@ -85,7 +86,7 @@ impl From<api::RecordingStarted> for Started {
 }
 
 /// Gives a recording that has ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stopped {
     device: String,
     recording_id: String,
@@ -152,7 +153,7 @@ impl FromParams for ListFiles {
 }
 
 /// Gives a page of files.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FileList<T> {
     files: Vec<T>,
     total: usize,
@@ -175,7 +176,7 @@ impl<T> FileList<T> {
 }
 
 /// One file of a recording.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RecordingEntry {
     filename: String,
     device: String,
@@ -212,7 +213,7 @@ impl From<api::RecordingFile> for RecordingEntry {
 }
 
 /// One snapshot.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SnapshotEntry {
     filename: String,
     device: String,

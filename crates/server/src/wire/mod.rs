@@ -14,7 +14,7 @@ pub(crate) use error::{Code, Error};
 pub(crate) use files::{
     FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
 };
-pub(crate) use params::{Device, FromParams, Params};
+pub(crate) use params::{Device, FromParams, Params, Takes};
 pub(crate) use service::{
     API_VERSION, Authenticate, Authenticated, MediaServer, Nothing, Pong, ServerInfo, SystemStatus,
 };

@@ -4,7 +4,7 @@
 use std::{ops::RangeInclusive, time::SystemTime};
 
 use control::CameraId;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::error::Error;
 
@@ -33,11 +33,47 @@ pub(crate) trait FromParams: Sized {
 pub(crate) struct Params<'a> {
     members: Map<String, Value>,
     resolve: Resolve<'a>,
+    /// What was asked for, while a description is made instead of a call.
+    described: Option<Vec<Takes>>,
+}
+
+/// One parameter, as the code that reads it asks for it. So a document made of these cannot drift.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Takes {
+    pub(crate) name: &'static str,
+    /// JSON Schema.
+    pub(crate) schema: Value,
+    pub(crate) required: bool,
 }
 
 impl<'a> Params<'a> {
     pub(crate) fn new(members: Map<String, Value>, resolve: Resolve<'a>) -> Self {
-        Self { members, resolve }
+        Self { members, resolve, described: None }
+    }
+
+    /// What a `T` takes: its reader is run on nothing, and what it asks for is noted. So a reader asks
+    /// for everything first and judges afterwards.
+    pub(crate) fn describe<T: FromParams>() -> Vec<Takes> {
+        let resolve = |_: &Device| Ok(CameraId(0));
+        let mut params = Params { members: Map::new(), resolve: &resolve, described: Some(Vec::new()) };
+        // Nothing may well not be enough; what was asked for is known.
+        let _ = T::from_params(&mut params);
+        params.described.unwrap_or_default()
+    }
+
+    fn asked(&mut self, name: &'static str, schema: impl FnOnce() -> Value) {
+        if let Some(described) = &mut self.described {
+            described.push(Takes { name, schema: schema(), required: false });
+        }
+    }
+
+    /// A member that must be given.
+    pub(crate) fn need<T: Default>(&mut self, name: &'static str, value: Option<T>) -> Result<T, Error> {
+        if let Some(takes) = self.described.iter_mut().flatten().find(|takes| takes.name == name) {
+            takes.required = true;
+            return Ok(T::default());
+        }
+        value.ok_or_else(|| required(name))
     }
 
     /// Reads the whole of it as a `T`.
@@ -65,6 +101,11 @@ impl<'a> Params<'a> {
     }
 
     pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Error> {
+        self.asked(name, || json!({"type": "string"}));
+        self.string(name)
+    }
+
+    fn string(&mut self, name: &'static str) -> Result<Option<String>, Error> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -73,6 +114,7 @@ impl<'a> Params<'a> {
     }
 
     pub(crate) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, Error> {
+        self.asked(name, || json!({"type": "boolean"}));
         match self.take(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(flag)),
@@ -86,6 +128,8 @@ impl<'a> Params<'a> {
         name: &'static str,
         range: RangeInclusive<u64>,
     ) -> Result<Option<u64>, Error> {
+        let (least, most) = (*range.start(), *range.end());
+        self.asked(name, || json!({"type": "integer", "minimum": least, "maximum": most}));
         let Some(value) = self.take(name) else { return Ok(None) };
         let Value::Number(number) = &value else {
             return Err(Error::param(name, "type", "must be a whole number"));
@@ -106,6 +150,8 @@ impl<'a> Params<'a> {
         name: &'static str,
         range: RangeInclusive<f64>,
     ) -> Result<Option<f64>, Error> {
+        let (least, most) = (*range.start(), *range.end());
+        self.asked(name, || json!({"type": "number", "minimum": least, "maximum": most}));
         let Some(value) = self.take(name) else { return Ok(None) };
         let number = value.as_f64().ok_or_else(|| Error::param(name, "type", "must be a number"))?;
         let reason = || format!("must be from {} to {}", range.start(), range.end());
@@ -121,15 +167,19 @@ impl<'a> Params<'a> {
         name: &'static str,
         choices: &[(&str, T)],
     ) -> Result<Option<T>, Error> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
+        let words = || choices.iter().map(|choice| choice.0).collect::<Vec<_>>();
+        self.asked(name, || json!({"type": "string", "enum": words()}));
+        let Some(text) = self.string(name)? else { return Ok(None) };
         let chosen = choices.iter().find(|choice| choice.0 == text).map(|choice| choice.1);
-        let allowed = || choices.iter().map(|choice| choice.0).collect::<Vec<_>>().join(", ");
-        chosen.map(Some).ok_or_else(|| Error::param(name, "choice", format!("must be one of {}", allowed())))
+        chosen
+            .map(Some)
+            .ok_or_else(|| Error::param(name, "choice", format!("must be one of {}", words().join(", "))))
     }
 
     /// An RFC 3339 time.
     pub(crate) fn time(&mut self, name: &'static str) -> Result<Option<SystemTime>, Error> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
+        self.asked(name, || json!({"type": "string", "format": "date-time"}));
+        let Some(text) = self.string(name)? else { return Ok(None) };
         let time = control::time::parse_rfc3339(&text);
         time.map(Some).ok_or_else(|| {
             Error::param(name, "format", "must be an RFC 3339 time such as 2026-11-24T01:25:19.123Z")
@@ -138,12 +188,18 @@ impl<'a> Params<'a> {
 
     /// The camera that `device` names, which must be given.
     pub(crate) fn device(&mut self) -> Result<CameraId, Error> {
-        self.opt_device()?.ok_or_else(|| required("device"))
+        let device = self.opt_device()?;
+        if self.described.is_some() {
+            self.need("device", Some(String::new()))?;
+            return Ok(CameraId(0));
+        }
+        device.ok_or_else(|| required("device"))
     }
 
     /// The camera that `device` names.
     pub(crate) fn opt_device(&mut self) -> Result<Option<CameraId>, Error> {
-        let Some(text) = self.text("device")? else { return Ok(None) };
+        self.asked("device", || json!({"type": "string", "pattern": "^camera[0-9]+$"}));
+        let Some(text) = self.string("device")? else { return Ok(None) };
         let device = parse_device(text)
             .ok_or_else(|| Error::param("device", "format", "must be a camera id such as camera0"))?;
         (self.resolve)(&device).map(Some)
@@ -151,7 +207,7 @@ impl<'a> Params<'a> {
 }
 
 /// A member that must be given was not.
-pub(crate) fn required(name: &str) -> Error {
+fn required(name: &str) -> Error {
     Error::param(name, "required", "must be given")
 }
 

@@ -1,11 +1,12 @@
 //! The service as a whole, and who its caller is.
 
 use control::api::{self, Readiness};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     error::Error,
-    params::{FromParams, Params, required},
+    params::{FromParams, Params},
 };
 
 /// Members may be added under this number, never removed or retyped.
@@ -28,19 +29,20 @@ pub(crate) struct Authenticate {
 
 impl FromParams for Authenticate {
     fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
-        Ok(Self { auth_token: params.text("auth_token")?.ok_or_else(|| required("auth_token"))? })
+        let auth_token = params.text("auth_token")?;
+        Ok(Self { auth_token: params.need("auth_token", auth_token)? })
     }
 }
 
 /// Gives a sign of life.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Pong {
     pub(crate) pong: bool,
     pub(crate) timestamp: String,
 }
 
 /// Gives the session that has begun.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are the contract's")]
 pub(crate) struct Authenticated {
     pub(crate) authenticated: bool,
@@ -52,7 +54,7 @@ pub(crate) struct Authenticated {
 }
 
 /// Gives what this build is and can do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ServerInfo {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
@@ -68,7 +70,7 @@ pub(crate) struct ServerInfo {
 }
 
 /// Who serves the viewers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MediaServer {
     pub(crate) kind: &'static str,
     pub(crate) version: &'static str,
@@ -76,7 +78,7 @@ pub(crate) struct MediaServer {
 }
 
 /// Gives whether the service is ready.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SystemStatus {
     status: &'static str,
     message: String,

@@ -1,13 +1,14 @@
 //! Single files, and the room they all take.
 
 use control::api::{self, ChosenRecordings, PolicyType, RetentionChange, RetentionRule};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     cameras::picture_format,
     error::Error,
     files::{format_name, status_name},
-    params::{FromParams, Params, required},
+    params::{FromParams, Params},
     rate, seconds, time,
 };
 
@@ -24,8 +25,8 @@ pub(crate) struct OfFile {
 
 impl FromParams for OfFile {
     fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
-        let filename = name(params)?.ok_or_else(|| required("filename"))?;
-        Ok(Self { filename })
+        let filename = name(params)?;
+        Ok(Self { filename: params.need("filename", filename)? })
     }
 }
 
@@ -104,7 +105,7 @@ impl FromParams for CleanUp {
 }
 
 /// Gives everything about one file of a recording.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RecordingInfo {
     filename: String,
     device: String,
@@ -151,7 +152,7 @@ impl From<api::RecordingDetail> for RecordingInfo {
 }
 
 /// Gives everything about one snapshot.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SnapshotInfo {
     filename: String,
     device: String,
@@ -181,7 +182,7 @@ impl From<api::SnapshotDetail> for SnapshotInfo {
 }
 
 /// Gives what was removed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Removed {
     #[serde(skip_serializing_if = "Option::is_none")]
     filename: Option<String>,
@@ -204,14 +205,14 @@ impl Removed {
 }
 
 /// Gives what is protected now, or no longer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Protected {
     pub(crate) protected: bool,
     pub(crate) files: Vec<String>,
 }
 
 /// Gives a policy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Retention {
     policy_type: &'static str,
     max_age_days: u32,
@@ -232,7 +233,7 @@ impl From<api::RetentionPolicy> for Retention {
 }
 
 /// Gives the room there is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct StorageInfo {
     total_space: u64,
     used_space: u64,
@@ -264,7 +265,7 @@ impl From<api::Storage> for StorageInfo {
 }
 
 /// Gives what went by rule, or would go.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CleanedUp {
     cleanup_executed: bool,
     files_deleted: usize,
@@ -273,7 +274,7 @@ pub(crate) struct CleanedUp {
     errors: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Gone {
     filename: String,
     rule: &'static str,

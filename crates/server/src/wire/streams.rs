@@ -4,12 +4,13 @@ use control::{
     CameraId,
     api::{self, CameraStatus, StreamState, Viewing},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::time;
 
 /// Addresses of one camera's stream; a protocol that is not served is null.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Streams {
     rtsp: Option<String>,
     webrtc: Option<String>,
@@ -47,7 +48,7 @@ impl UrlBase {
 }
 
 /// One stream.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stream {
     name: String,
     device: String,
@@ -74,7 +75,7 @@ impl From<api::Stream> for Stream {
 }
 
 /// Gives the address of a stream.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are the contract's")]
 pub(crate) struct StreamUrl {
     device: String,

@@ -11,13 +11,13 @@ use crate::{
 
 /// Begins a recording.
 pub(crate) async fn start_recording(caller: Caller, wish: StartRecording) -> Result<Started, Error> {
-    let started = caller.controller.start_recording(wish.device, wish.request).await;
+    let started = caller.controller().start_recording(wish.device, wish.request).await;
     started.map(Into::into).map_err(|error| caller.failed(error))
 }
 
 /// Ends one; its files are complete when this returns.
 pub(crate) async fn stop_recording(caller: Caller, of: OfCamera) -> Result<Stopped, Error> {
-    let stopped = caller.controller.stop_recording(of.device).await;
+    let stopped = caller.controller().stop_recording(of.device).await;
     stopped.map(Into::into).map_err(|error| caller.failed(error))
 }
 
@@ -27,7 +27,7 @@ pub(crate) async fn list_recordings(
     list: ListFiles,
 ) -> Result<FileList<RecordingEntry>, Error> {
     let (limit, offset) = (list.limit, list.offset);
-    let page = caller.controller.list_recordings(query(&caller, list)).await;
+    let page = caller.controller().list_recordings(query(&caller, list)).await;
     page.map(|page| FileList::new(page, limit, offset)).map_err(|error| caller.failed(error))
 }
 
@@ -37,7 +37,7 @@ pub(crate) async fn list_snapshots(
     list: ListFiles,
 ) -> Result<FileList<SnapshotEntry>, Error> {
     let (limit, offset) = (list.limit, list.offset);
-    let page = caller.controller.list_snapshots(query(&caller, list)).await;
+    let page = caller.controller().list_snapshots(query(&caller, list)).await;
     page.map(|page| FileList::new(page, limit, offset)).map_err(|error| caller.failed(error))
 }
 

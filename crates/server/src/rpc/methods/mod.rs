@@ -9,7 +9,7 @@ mod streams;
 
 pub(super) use cameras::{get_camera_list, get_camera_status, take_snapshot};
 pub(super) use files::{list_recordings, list_snapshots, start_recording, stop_recording};
-pub(super) use service::{authenticated, get_server_info, get_system_status, ping};
+pub(super) use service::{authenticated, discover, get_server_info, get_system_status, ping};
 pub(super) use storage::{
     cleanup_old_files, delete_recording, delete_snapshot, get_recording_info, get_snapshot_info,
     get_storage_info, protect_recording, set_retention_policy, unprotect_recording,

@@ -2,9 +2,11 @@
 
 use std::time::SystemTime;
 
+use serde_json::Value;
+
 use crate::{
     about,
-    rpc::{Caller, METHODS, table::AUTHENTICATE},
+    rpc::{Caller, METHODS, openrpc, table::AUTHENTICATE},
     security::{Principal, Session},
     wire::{self, API_VERSION, Authenticated, MediaServer, Pong, ServerInfo, SystemStatus},
 };
@@ -31,9 +33,14 @@ pub(crate) fn get_server_info(caller: &Caller) -> ServerInfo {
     }
 }
 
+/// The whole API as a document.
+pub(crate) fn discover(_: &Caller) -> Value {
+    openrpc::document().clone()
+}
+
 /// Is it ready, as far as this caller may know?
 pub(crate) fn get_system_status(caller: &Caller) -> SystemStatus {
-    caller.controller.system_status(|camera| caller.scope().holds(camera)).into()
+    caller.controller().system_status(|camera| caller.scope().holds(camera)).into()
 }
 
 /// The answer to `authenticate`.
@@ -42,7 +49,7 @@ pub(crate) fn authenticated(principal: &Principal, session: &Session) -> Authent
         authenticated: true,
         role: principal.role.as_str(),
         permissions: principal.role.permissions(),
-        expires_at: Some(wire::time(principal.expires_at)),
+        expires_at: principal.expires_at.map(wire::time),
         session_id: session.id.clone(),
         api_version: API_VERSION,
     }
