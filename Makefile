@@ -1,6 +1,6 @@
 # The door for people and for CI. What stands behind each word is a script or a Rust program.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak fuzz setup
+.PHONY: help demo test docs bench soak fuzz setup
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,11 @@ demo: ## build the service and show it: a test camera, a token, the addresses to
 test: ## every check CI makes: format, lints, documents, tests, fuzz targets, licences
 	@scripts/setup.sh test
 	@scripts/check.sh
+
+docs: ## write the documents that are made of the code
+	@scripts/setup.sh
+	@scripts/step.sh "build" cargo build --locked --package server --bin camera-service
+	@scripts/step.sh "docs" cargo run --locked --quiet --package xtask -- docs
 
 bench: ## measure what docs/performance.md tells and write docs/evidence/*.json
 	@scripts/setup.sh

@@ -43,6 +43,7 @@ step "format" cargo fmt --all --check
 step "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" step "documents" cargo doc --locked --workspace --no-deps
 step "build" cargo build --locked --package server --bin camera-service
+step "documents made of the code" cargo run --locked --quiet --package xtask -- docs --check
 export -f tests advisories
 export test_minutes
 step "tests" bash -c tests

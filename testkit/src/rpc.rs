@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
     tungstenite::{
         self, Message,
         client::IntoClientRequest,
@@ -82,7 +82,8 @@ impl Rpc {
             let value = HeaderValue::from_str(value).expect("the test's header has no control characters");
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
-        let connecting = tokio::time::timeout(ANSWER_LIMIT, connect_async(request));
+        // Without Nagle's delay: a call behind a pong would wait for the acknowledgement of that.
+        let connecting = tokio::time::timeout(ANSWER_LIMIT, connect_async_with_config(request, None, true));
         let (socket, _) = match connecting.await.expect("the upgrade is answered in time") {
             Ok(connected) => connected,
             Err(tungstenite::Error::Http(response)) => {

@@ -1,10 +1,12 @@
 //! Figures and long runs: `xtask bench [SCENARIO..]` and `xtask soak`. Both drive the release binary from
-//! outside and write what they saw to `docs/evidence/`.
+//! outside and write what they saw to `docs/evidence/`. `xtask docs` writes the documents that are made of
+//! what the binary says of itself.
 //!
 //! *Invariant:* nothing here judges by hearsay: a figure is a file of raw samples with the machine it was
 //! taken on, and a summary computed from them.
 
 mod bench;
+mod docs;
 mod evidence;
 mod mediamtx;
 mod publisher;
@@ -19,6 +21,7 @@ const USAGE: &str = "\
 xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of them without a name:
                            idle first-frame snapshot recording-start ten-cameras api rooms
 xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras
+xtask docs [--check]       README.md's table of methods and docs/openrpc.json, from target/debug/camera-service
 ";
 
 #[tokio::main(flavor = "current_thread")]
@@ -30,6 +33,8 @@ async fn main() -> ExitCode {
             Ok(scenarios) => bench::run(&scenarios).await,
             Err(unknown) => return usage(&format!("no scenario {unknown}")),
         },
+        ["docs"] => docs::run(false),
+        ["docs", "--check"] => docs::run(true),
         ["soak"] => Box::pin(soak::run()).await,
         _ => return usage("what shall be done?"),
     };

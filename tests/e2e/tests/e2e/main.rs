@@ -9,6 +9,7 @@ mod record;
 mod rtsp_nonsense;
 mod snapshot;
 mod sources;
+mod spec;
 mod strangers;
 mod transport;
 mod watch;
