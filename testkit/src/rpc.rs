@@ -1,13 +1,13 @@
 //! A JSON-RPC client over WebSocket that believes nothing: every message is checked against the contract
 //! before a test sees it.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{collections::VecDeque, fmt, net::Ipv4Addr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    MaybeTlsStream, WebSocketStream, client_async,
     tungstenite::{
         self, Message,
         client::IntoClientRequest,
@@ -77,13 +77,35 @@ impl Rpc {
     /// # Panics
     /// If the server does not speak HTTP.
     pub async fn connect(service: &Service, headers: &[(&'static str, &str)]) -> Result<Self, Refused> {
+        let stream = TcpStream::connect(service.address()).await.expect("the service listens");
+        Self::on(stream, service, headers).await
+    }
+
+    /// Connects from another address of this machine, such as 127.0.0.2.
+    ///
+    /// # Panics
+    /// If the address is not one of this machine's.
+    pub async fn connect_from(service: &Service, source: Ipv4Addr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket is to be had");
+        socket.bind((source, 0).into()).expect("all of 127/8 is this machine (RFC 1122, section 3.2.1.3)");
+        let stream = socket.connect(service.address()).await.expect("the service listens");
+        Self::on(stream, service, &[]).await.unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    async fn on(
+        stream: TcpStream,
+        service: &Service,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Refused> {
+        // Without Nagle's delay: a call behind a pong would wait for the acknowledgement of that.
+        stream.set_nodelay(true).expect("the connection is open");
         let mut request = service.url().into_client_request().expect("the service told its address");
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("the test's header has no control characters");
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
-        // Without Nagle's delay: a call behind a pong would wait for the acknowledgement of that.
-        let connecting = tokio::time::timeout(ANSWER_LIMIT, connect_async_with_config(request, None, true));
+        let connecting = client_async(request, MaybeTlsStream::Plain(stream));
+        let connecting = tokio::time::timeout(ANSWER_LIMIT, connecting);
         let (socket, _) = match connecting.await.expect("the upgrade is answered in time") {
             Ok(connected) => connected,
             Err(tungstenite::Error::Http(response)) => {

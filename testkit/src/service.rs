@@ -197,6 +197,11 @@ impl Service {
         token::issue(&self.config(), role, &["--cameras", &cameras.join(",")]).await
     }
 
+    /// A token in the name of a user.
+    pub async fn token_for(&self, role: Role, user: &str) -> String {
+        token::issue(&self.config(), role, &["--user", user]).await
+    }
+
     /// A connection without credentials.
     pub async fn connect(&self) -> Rpc {
         Rpc::connect(self, &[]).await.unwrap_or_else(|refused| panic!("{refused}\n{}", self.log().tail()))

@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of them without a name:
-                           idle first-frame snapshot recording-start ten-cameras api rooms
+                           idle first-frame snapshot recording-start ten-cameras api connections
+                           rooms
 xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras
 xtask docs [--check]       README.md's table of methods and docs/openrpc.json, from target/debug/camera-service
 ";

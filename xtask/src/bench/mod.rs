@@ -1,6 +1,7 @@
 //! `xtask bench`: one scenario a file, each with its own service and its own evidence.
 
 mod api;
+mod connections;
 mod first_frame;
 mod idle;
 mod recording_start;
@@ -19,13 +20,14 @@ type Run = fn(Source) -> Pin<Box<dyn Future<Output = Outcome>>>;
 /// A scenario by name.
 pub(crate) type Scenario = (&'static str, Run);
 
-const ALL: [Scenario; 7] = [
+const ALL: [Scenario; 8] = [
     ("idle", |source| Box::pin(idle::run(source))),
     ("first-frame", |source| Box::pin(first_frame::run(source))),
     ("snapshot", |source| Box::pin(snapshot::run(source))),
     ("recording-start", |source| Box::pin(recording_start::run(source))),
     ("ten-cameras", |source| Box::pin(ten_cameras::run(source))),
     ("api", |source| Box::pin(api::run(source))),
+    ("connections", |source| Box::pin(connections::run(source))),
     ("rooms", |source| Box::pin(async { rooms::run(source) })),
 ];
 
