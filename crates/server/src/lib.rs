@@ -6,6 +6,9 @@ mod app;
 mod audit;
 pub mod cli;
 mod config;
+#[cfg(test)]
+mod corpus;
+pub mod fuzzing;
 mod http;
 mod logging;
 mod net;

@@ -19,7 +19,8 @@ pub(crate) fn read(path: &Path) -> Result<Value, String> {
     parse(&text)
 }
 
-fn parse(text: &str) -> Result<Value, String> {
+/// The tree a text stands for.
+pub(super) fn parse(text: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! {
         // A snippet would show the line beside the mistake, and with it a password.
         with_snippet: false,

@@ -2,6 +2,7 @@
 //! reads; what a key of another room means is that room's business.
 
 mod file;
+mod fuzzing;
 mod logging;
 mod marks;
 mod origins;
@@ -13,6 +14,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use control::settings::{Origin, Problem, Settings, Shown};
 use serde_json::{Map, Value};
 
+pub use fuzzing::fuzz;
 pub(crate) use logging::{Format, Level, Logging};
 use marks::Marks;
 pub(crate) use security::Security;
@@ -93,14 +95,25 @@ pub(crate) fn data_dir(sources: &Sources) -> Result<PathBuf, Vec<Problem>> {
 }
 
 fn load_with(sources: &Sources, set: &Map<String, Value>) -> Result<Loaded, Vec<Problem>> {
+    let tree = match &sources.file {
+        None => Value::Object(Map::new()),
+        Some(path) => {
+            file::read(path).map_err(|what| vec![Problem { key: path.display().to_string(), what }])?
+        }
+    };
+    load_over(tree, sources, set)
+}
+
+/// Reads what a file held.
+fn load_tree(tree: Value, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
+    load_over(tree, sources, &Map::new())
+}
+
+fn load_over(tree: Value, sources: &Sources, set: &Map<String, Value>) -> Result<Loaded, Vec<Problem>> {
     let mut settings = Settings::default();
     let mut marks = Marks::default();
-    if let Some(path) = &sources.file {
-        let value =
-            file::read(path).map_err(|what| vec![Problem { key: path.display().to_string(), what }])?;
-        marks.note("", &value);
-        settings.overlay(value, Origin::File);
-    }
+    marks.note("", &tree);
+    settings.overlay(tree, Origin::File);
     for (key, value) in origins::from_env(&sources.env, &mut settings) {
         marks.note(&key, &value);
         settings.put(&key, value, Origin::Env);

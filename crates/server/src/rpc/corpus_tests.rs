@@ -1,21 +1,8 @@
 //! The corpus under `testdata/rpc`, replayed: every file breaks no rule, nor does any small change of
 //! one, and each is answered as its name says.
 
-use std::{fs, path::Path};
-
 use super::*;
-
-fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rpc");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
-        .collect();
-    files.sort();
-    assert!(files.len() > 25, "the corpus was not found");
-    files
-}
+use crate::corpus;
 
 /// Codes of the answers, 0 for a result; `none` where nothing is said.
 fn codes(data: &[u8]) -> String {
@@ -34,7 +21,7 @@ fn codes(data: &[u8]) -> String {
 
 #[test]
 fn what_each_file_is_answered() {
-    for (name, data) in corpus() {
+    for (name, data) in corpus::files("rpc") {
         let fifty = ["0"; 50].join(" ");
         let want = match name.as_str() {
             "valid-notification.json" | "valid-batch-of-notifications.json" => "none",
@@ -60,39 +47,6 @@ fn what_each_file_is_answered() {
 }
 
 #[test]
-fn no_file_breaks_a_rule() {
-    for (_, data) in corpus() {
-        fuzz(&data);
-    }
-}
-
-#[test]
-fn nor_does_any_small_change_of_one() {
-    // Fixed seed: a failure can be repeated.
-    let mut random = 0x2545_F491_4F6C_DD1D_u64;
-    let mut next = |end: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % end.max(1) as u64) as usize
-    };
-    let files: Vec<_> = corpus().into_iter().filter(|(_, data)| data.len() < 2_000).collect();
-    for _ in 0..5_000 {
-        let mut data = files[next(files.len())].1.clone();
-        for _ in 0..=next(3) {
-            let at = next(data.len());
-            match next(5) {
-                0 if !data.is_empty() => data[at] = next(128) as u8,
-                1 if !data.is_empty() => _ = data.remove(at),
-                2 => data.truncate(at),
-                3 => data.insert(at, b"\"{}[]:,\\0-eEu\0 "[next(15)]),
-                _ => {
-                    let other = &files[next(files.len())].1;
-                    let tail = other[next(other.len())..].to_vec();
-                    data.splice(at.., tail);
-                }
-            }
-        }
-        fuzz(&data);
-    }
+fn no_file_and_no_small_change_of_one_breaks_a_rule() {
+    corpus::bent("rpc", 5_000, fuzz);
 }

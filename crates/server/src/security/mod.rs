@@ -3,13 +3,15 @@
 
 mod failures;
 mod jwt;
+mod jwt_fuzzing;
 pub(crate) mod origin;
 mod role;
 mod secret;
 mod session;
 
 pub(crate) use failures::{Failures, Noted, block};
-pub(crate) use jwt::{Issue, Tokens};
+pub(crate) use jwt::{Issue, Refusal, Tokens};
+pub use jwt_fuzzing::fuzz as fuzz_jwt;
 pub(crate) use role::Role;
 pub(crate) use secret::{Secret, kept_in, load_or_make};
 pub(crate) use session::{Credential, Principal, Scope, Session};
