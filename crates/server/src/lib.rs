@@ -7,6 +7,7 @@ mod audit;
 pub mod cli;
 mod config;
 #[cfg(test)]
+#[path = "corpus_tests.rs"]
 mod corpus;
 pub mod fuzzing;
 mod http;
