@@ -7,8 +7,7 @@ mod audit;
 pub mod cli;
 mod config;
 #[cfg(test)]
-#[path = "corpus_tests.rs"]
-mod corpus;
+mod corpus_tests;
 pub mod fuzzing;
 mod http;
 mod logging;

@@ -62,7 +62,7 @@ fn without_files(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus;
+    use crate::corpus_tests as corpus;
 
     #[test]
     fn each_file_is_read_as_its_name_says() {

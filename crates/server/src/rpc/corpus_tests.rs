@@ -2,7 +2,7 @@
 //! one, and each is answered as its name says.
 
 use super::*;
-use crate::corpus;
+use crate::corpus_tests as corpus;
 
 /// Codes of the answers, 0 for a result; `none` where nothing is said.
 fn codes(data: &[u8]) -> String {

@@ -78,7 +78,7 @@ fn holds(principal: &Principal, now: SystemTime) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus;
+    use crate::corpus_tests as corpus;
 
     #[test]
     fn each_file_is_judged_as_its_name_says() {
