@@ -218,6 +218,17 @@ impl Section<'_> {
         self.parsed(key, default, &allowed, |text| units::parse_size(text).filter(|n| range.contains(n)))
     }
 
+    /// The same where nothing may be given.
+    pub fn opt_size(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.opt_text(key)?;
+        let size = units::parse_size(&text).filter(|size| range.contains(size));
+        if size.is_none() {
+            let allowed = format!("a size such as 600k, 1M, 1MiB, from {} to {}", range.start(), range.end());
+            self.problem(key, format!("`{text}` is not {allowed}"));
+        }
+        size
+    }
+
     /// A whole number within bounds.
     pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
         let allowed = format!("a whole number from {} to {}", range.start(), range.end());
@@ -297,6 +308,33 @@ impl Section<'_> {
         let items = items.unwrap_or_default();
         self.show(&full, format!("[{}]", items.join(", ")), origin);
         items
+    }
+
+    /// A mapping whose keys are not known before, to texts.
+    pub fn entries(&mut self, key: &str) -> Vec<(String, String)> {
+        let full = format!("{}{key}", self.prefix);
+        let map = match self.settings.take(&full) {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(map)) => map,
+            Some(_) => {
+                self.settings.problem(&full, "must be a mapping of keys");
+                Map::new()
+            }
+        };
+        let mut entries = Vec::with_capacity(map.len());
+        for (name, value) in map {
+            let at = format!("{full}.{name}");
+            let origin = self.settings.origins.get(&at).copied().unwrap_or(Origin::Default);
+            match value {
+                Value::String(text) => {
+                    self.show(&at, text.clone(), origin);
+                    entries.push((name, text));
+                }
+                Value::Null => {}
+                _ => self.settings.problem(&at, "must be text"),
+            }
+        }
+        entries
     }
 
     /// A list of mappings, each read by `read` (which may return `None` after noting a problem).

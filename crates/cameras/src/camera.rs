@@ -43,6 +43,17 @@ pub enum Source {
     },
 }
 
+/// One format in one size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mode {
+    /// As in [`Camera::formats`].
+    pub format: String,
+    /// In pixels.
+    pub size: Size,
+    /// Frames a second; empty when the device does not say.
+    pub fps: Vec<f64>,
+}
+
 /// One camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Camera {
@@ -62,6 +73,14 @@ pub struct Camera {
     pub formats: Vec<String>,
     /// Picture sizes it offers, largest first; empty when unknown.
     pub sizes: Vec<Size>,
+    /// Every format in every size, with its frame rates; empty when unknown.
+    pub modes: Vec<Mode>,
+    /// A ceiling of its own in bits a second; `None`: as for all.
+    pub bitrate_bps: Option<u64>,
+    /// Clockwise quarter turns by which its picture is turned, 0 to 3.
+    pub quarter_turns: u8,
+    /// Another camera could not be told apart from it: which is which may change when they are replugged.
+    pub ambiguous: bool,
     /// Can it be used?
     pub status: Status,
     /// Why not, for a person; no device path.

@@ -1,12 +1,17 @@
 //! The `camera` section: configured sources and what to ask of cameras that offer a choice.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use base::{
-    SafeUrl,
+    CameraId, SafeUrl,
     config::{Section, Settings},
     units::Size,
 };
+
+use crate::v4l2::is_known_format;
 
 /// Most configured sources: each may become an ffmpeg process.
 pub const MAX_SOURCES: usize = 256;
@@ -16,6 +21,45 @@ pub const MAX_SOURCES: usize = 256;
 pub struct Config {
     pub(crate) sources: Vec<Configured>,
     pub(crate) defaults: Wanted,
+    /// How often the devices are looked at.
+    pub scan_interval: Duration,
+    /// Longest wait for a device's driver.
+    pub(crate) detection_timeout: Duration,
+    /// Streams are started with the service, and kept.
+    pub auto_start_streams: bool,
+    pub(crate) devices: Devices,
+    pub(crate) overrides: Vec<Override>,
+    /// Names given through the API.
+    pub(crate) names: BTreeMap<CameraId, String>,
+}
+
+/// Which devices may be cameras: patterns of their path, name or port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Devices {
+    pub(crate) allow: Vec<String>,
+    pub(crate) deny: Vec<String>,
+}
+
+/// What is asked of one camera alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Override {
+    pub(crate) of: Match,
+    pub(crate) id: Option<CameraId>,
+    pub(crate) name: Option<String>,
+    pub(crate) size: Option<Size>,
+    pub(crate) fps: Option<u32>,
+    /// By ffmpeg's name.
+    pub(crate) format: Option<String>,
+    pub(crate) bitrate_bps: Option<u64>,
+    pub(crate) quarter_turns: u8,
+}
+
+/// Which camera an override is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Match {
+    Id(CameraId),
+    UsbPort(String),
+    Serial(String),
 }
 
 /// What to ask of a camera that offers a choice.
@@ -53,7 +97,23 @@ impl Config {
         if sources.len() > MAX_SOURCES {
             camera.problem("sources", format!("at most {MAX_SOURCES} are allowed"));
         }
-        Self { sources, defaults }
+        let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+        let mut devices = camera.section("devices");
+        let devices = Devices { allow: patterns(&mut devices, "allow"), deny: devices.texts("deny") };
+        Self {
+            sources,
+            defaults,
+            scan_interval: camera.duration_in("scan_interval", "5s", second..=hour),
+            detection_timeout: camera.duration_in(
+                "detection_timeout",
+                "5s",
+                Duration::from_millis(100)..=Duration::from_mins(1),
+            ),
+            auto_start_streams: camera.boolean("auto_start_streams", false),
+            devices,
+            overrides: camera.list("overrides", over),
+            names: names_given(&mut camera),
+        }
     }
 
     /// Adds a test camera, for a demo where no real one is found. `picture` is `WxH@FPS`.
@@ -66,6 +126,72 @@ impl Config {
     }
 }
 
+/// All, where nothing stands.
+fn patterns(section: &mut Section<'_>, key: &str) -> Vec<String> {
+    let given = section.texts(key);
+    if given.is_empty() { vec!["*".into()] } else { given }
+}
+
+/// `camera.names.cameraN`, as `set_camera` keeps them.
+fn names_given(camera: &mut Section<'_>) -> BTreeMap<CameraId, String> {
+    let mut names = BTreeMap::new();
+    for (id, name) in camera.entries("names") {
+        match id.parse() {
+            Ok(_) if !is_good_name(&name) => {
+                camera
+                    .problem(&format!("names.{id}"), "must be 1 to 64 characters without control characters");
+            }
+            Ok(known) => _ = names.insert(known, name),
+            Err(_) => camera.problem(&format!("names.{id}"), "is not a camera's id such as camera0"),
+        }
+    }
+    names
+}
+
+fn over(item: &mut Section<'_>) -> Option<Override> {
+    let camera = |item: &mut Section<'_>, key: &str| {
+        let text = item.opt_text(key)?;
+        text.parse().map_err(|_| item.problem(key, "must be a camera's id such as camera0")).ok()
+    };
+    let mut of = item.section("match");
+    let (id, port, serial) = (camera(&mut of, "id"), of.opt_text("usb_port"), of.opt_text("serial"));
+    let of = match (id, port, serial) {
+        (Some(id), None, None) => Some(Match::Id(id)),
+        (None, Some(port), None) => Some(Match::UsbPort(port)),
+        (None, None, Some(serial)) => Some(Match::Serial(serial)),
+        _ => {
+            item.problem("match", "exactly one of id, usb_port and serial is needed");
+            None
+        }
+    };
+    let rotate = item.choice("rotate", &[("0", 0), ("90", 1), ("180", 2), ("270", 3)]);
+    let size = item.opt_text("size").and_then(|text| {
+        let size = Size::parse(&text);
+        if size.is_none() {
+            item.problem("size", format!("`{text}` is not WIDTHxHEIGHT, both even, 16 to 8192"));
+        }
+        size
+    });
+    let format = item.opt_text("format");
+    if format.as_deref().is_some_and(|format| !is_known_format(format)) {
+        item.problem("format", "must be a format ffmpeg knows, such as mjpeg, yuyv422 or h264");
+    }
+    let name = item.opt_text("name");
+    if name.as_deref().is_some_and(|name| !is_good_name(name)) {
+        item.problem("name", "must be 1 to 64 characters without control characters");
+    }
+    Some(Override {
+        of: of?,
+        id: camera(item, "id"),
+        name,
+        size,
+        fps: item.opt_number("fps", 1.0..=120.0).map(|fps| fps as u32),
+        format,
+        bitrate_bps: item.opt_size("bitrate", 16_000..=100_000_000),
+        quarter_turns: rotate,
+    })
+}
+
 fn source(item: &mut Section<'_>, names: &mut BTreeSet<String>) -> Option<Configured> {
     let name = item.opt_text("name");
     // Secret: the address may hold a password, and so may a mistyped one.
@@ -73,7 +199,7 @@ fn source(item: &mut Section<'_>, names: &mut BTreeSet<String>) -> Option<Config
     let test = item.opt_text("test");
     let name = match name {
         None => Err("is required"),
-        Some(name) if !named_well(&name) => Err("must be 1 to 64 characters without control characters"),
+        Some(name) if !is_good_name(&name) => Err("must be 1 to 64 characters without control characters"),
         Some(name) if !names.insert(name.clone()) => {
             Err("belongs to another source already; names are unique")
         }
@@ -106,7 +232,8 @@ fn source(item: &mut Section<'_>, names: &mut BTreeSet<String>) -> Option<Config
     Some(Configured { name: name?, origin: origin? })
 }
 
-fn named_well(name: &str) -> bool {
+/// May a camera be called that?
+pub fn is_good_name(name: &str) -> bool {
     (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }
 
@@ -172,7 +299,9 @@ mod tests {
         let (config, outcome) = read(&json!({}));
         assert!(outcome.is_ok());
         let size = Size { width: 1280, height: 720 };
-        assert_eq!(config, Config { sources: vec![], defaults: Wanted { size, fps: 15 } });
+        assert_eq!((config.sources, config.defaults), (vec![], Wanted { size, fps: 15 }));
+        assert_eq!(config.scan_interval, Duration::from_secs(5));
+        assert_eq!((config.devices.allow, config.devices.deny), (vec!["*".to_owned()], vec![]));
     }
 
     #[test]
@@ -227,6 +356,40 @@ mod tests {
         assert_eq!(names, ["Gate", "Pattern", "More"]);
         let Origin::Rtsp(url) = &config.sources[0].origin else { panic!("{config:?}") };
         assert_eq!(url.secret(), "rtsp://admin:hunter2@[::1]:8554/live");
+    }
+
+    #[test]
+    fn overrides_say_which_camera_and_what() {
+        let (config, outcome) = read(&json!({"overrides": [
+            {"match": {"usb_port": "usb-1.2"}, "id": "camera3", "name": "Gate", "size": "640x480", "fps": 30,
+             "format": "mjpeg", "bitrate": "1M", "rotate": 90},
+            {"match": {"id": "camera0"}},
+        ], "names": {"camera7": "Yard"}}));
+        outcome.unwrap();
+        let first = &config.overrides[0];
+        assert_eq!((&first.of, first.id), (&Match::UsbPort("usb-1.2".into()), Some(CameraId(3))));
+        assert_eq!((first.bitrate_bps, first.quarter_turns), (Some(1_000_000), 1));
+        assert_eq!(config.names[&CameraId(7)], "Yard");
+        let (_, outcome) = read(&json!({"overrides": [
+            {"name": "x"}, {"match": {"id": "video0"}}, {"match": {"id": "camera1", "serial": "x"}},
+            {"match": {"id": "camera1"}, "format": "nonsense", "rotate": 45, "size": "1x1", "bitrate": "fast"},
+        ], "names": {"gate": "x", "camera1": ""}}));
+        let keys: Vec<_> = outcome.unwrap_err().into_iter().map(|p| p.key).collect();
+        let of = |n: usize, key: &str| format!("camera.overrides[{n}].{key}");
+        for key in [
+            of(0, "match"),
+            of(1, "match.id"),
+            of(1, "match"),
+            of(2, "match"),
+            of(3, "format"),
+            of(3, "rotate"),
+            of(3, "size"),
+            of(3, "bitrate"),
+            "camera.names.gate".into(),
+            "camera.names.camera1".into(),
+        ] {
+            assert!(keys.contains(&key), "{key} in {keys:?}");
+        }
     }
 
     #[test]

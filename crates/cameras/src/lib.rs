@@ -6,10 +6,13 @@
 
 mod camera;
 mod config;
+mod glob;
+mod known;
+mod look;
 mod registry;
 mod test_picture;
 mod v4l2;
 
-pub use camera::{Camera, Kind, Source, Status};
-pub use config::{Config, MAX_SOURCES};
-pub use registry::Cameras;
+pub use camera::{Camera, Kind, Mode, Source, Status};
+pub use config::{Config, MAX_SOURCES, is_good_name};
+pub use registry::{Cameras, Change};

@@ -1,131 +1,386 @@
-//! All known cameras and their numbers.
+//! All known cameras and their numbers, and what changes when the devices are looked at again.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
 use base::CameraId;
 
 use crate::{
-    camera::{Camera, Kind, Source, Status},
-    config::{Config, Configured, Origin, Wanted},
+    camera::{Camera, Kind, Mode, Source, Status},
+    config::{Config, Configured, Match, Origin, Override, Wanted},
+    known::{Entry, Known},
+    look::Lookout,
     test_picture,
     v4l2::{self, Found},
 };
 
-/// The cameras that were there when it was made.
+/// All cameras. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Cameras(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Cameras {
+struct Inner {
+    config: Config,
+    /// One look at a time; a slow driver must not hold those who only ask what is known.
+    lookout: Mutex<Lookout>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
     by_id: BTreeMap<CameraId, Camera>,
-    scanned_at: SystemTime,
+    known: Known,
+    names: BTreeMap<CameraId, String>,
+    looked_at: SystemTime,
+}
+
+/// What a look at the devices found to be different.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A camera is there that was not, or can be used that could not.
+    Connected(Camera),
+    /// A camera is gone.
+    Disconnected(Camera),
+    /// It is there, but something about it is different.
+    Changed(Camera),
 }
 
 impl Cameras {
     /// Looks at this machine's devices and adds the configured sources. Blocks while drivers answer.
+    /// `known`: the file that remembers their numbers.
+    pub fn open(config: &Config, known: PathBuf) -> io::Result<Self> {
+        Ok(Self::begin(config, Known::open(known)?, Path::new("/dev"), Path::new("/sys")))
+    }
+
+    /// The same, without a memory.
     pub fn scan(config: &Config) -> Self {
         Self::scan_in(config, Path::new("/dev"), Path::new("/sys"))
     }
 
     /// The same with other places for `/dev` and `/sys`.
     pub fn scan_in(config: &Config, dev_root: &Path, sys_root: &Path) -> Self {
-        let mut by_id = BTreeMap::new();
-        for found in v4l2::scan(dev_root, sys_root, config.defaults) {
-            // A camera first seen at /dev/videoN gets cameraN when that is free.
-            let wish = CameraId(found.number);
-            let id = if by_id.contains_key(&wish) { lowest_free(&by_id) } else { Some(wish) };
-            let Some(id) = id else { break };
-            by_id.insert(id, device(id, found, config.defaults));
-        }
-        for source in &config.sources {
-            let Some(id) = lowest_free(&by_id) else { break };
-            by_id.insert(id, configured(id, source, config.defaults));
-        }
-        for camera in by_id.values() {
-            let (id, name, kind, error) = (camera.id, &camera.name, camera.kind, camera.error.as_deref());
-            match error {
+        Self::begin(config, Known::default(), dev_root, sys_root)
+    }
+
+    fn begin(config: &Config, known: Known, dev_root: &Path, sys_root: &Path) -> Self {
+        let state = State {
+            by_id: BTreeMap::new(),
+            known,
+            names: config.names.clone(),
+            looked_at: SystemTime::now(),
+        };
+        let lookout = Lookout::new(dev_root, sys_root, config);
+        let cameras = Self(Arc::new(Inner {
+            config: config.clone(),
+            lookout: Mutex::new(lookout),
+            state: Mutex::new(state),
+        }));
+        for change in cameras.rescan() {
+            let (Change::Connected(camera) | Change::Disconnected(camera) | Change::Changed(camera)) = change;
+            let (id, name, kind, status) = (camera.id, &camera.name, camera.kind, camera.status);
+            match camera.error.as_deref() {
                 None => {
                     let (size, fps) = (camera.size, camera.fps);
-                    tracing::info!(camera = %id, name, ?kind, %size, fps, "camera found");
+                    tracing::info!(camera = %id, name, ?kind, ?status, %size, fps, "camera found");
                 }
                 Some(error) => tracing::warn!(camera = %id, name, ?kind, error, "camera cannot be used"),
             }
         }
-        Self { by_id, scanned_at: SystemTime::now() }
+        cameras
+    }
+
+    /// Looks at the devices again. Blocks while drivers of new ones answer, but nobody else.
+    pub fn rescan(&self) -> Vec<Change> {
+        let mut lookout = self.0.lookout.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lookout.look();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let fresh = listed(&self.0.config, found, &mut state.known, &state.names, &state.by_id);
+        let changes = differences(&state.by_id, &fresh);
+        state.by_id = fresh;
+        state.looked_at = SystemTime::now();
+        if let Err(error) = state.known.keep() {
+            tracing::warn!(%error, "the numbers of cameras could not be written down");
+        }
+        changes
     }
 
     /// All cameras by number.
     pub fn list(&self) -> Vec<Camera> {
-        self.by_id.values().cloned().collect()
+        self.state().by_id.values().cloned().collect()
     }
 
     /// One camera.
     pub fn get(&self, id: CameraId) -> Option<Camera> {
-        self.by_id.get(&id).cloned()
+        self.state().by_id.get(&id).cloned()
     }
 
     /// The camera whose node this path names, for clients that still name nodes.
     pub fn alias(&self, device_path: &str) -> Option<CameraId> {
         let path = Path::new(device_path);
-        self.by_id.values().find(|camera| camera.device_path.as_deref() == Some(path)).map(|camera| camera.id)
+        let state = self.state();
+        state
+            .by_id
+            .values()
+            .find(|camera| camera.device_path.as_deref() == Some(path))
+            .map(|camera| camera.id)
     }
 
     /// When the devices were looked at.
     pub fn scanned_at(&self) -> SystemTime {
-        self.scanned_at
+        self.state().looked_at
+    }
+
+    /// Gives a camera a name of its own; `false`: there is no such camera.
+    pub fn rename(&self, id: CameraId, name: &str) -> bool {
+        let mut state = self.state();
+        let Some(camera) = state.by_id.get_mut(&id) else { return false };
+        name.clone_into(&mut camera.name);
+        state.names.insert(id, name.to_owned());
+        true
+    }
+
+    /// Forgets a camera that is gone; `false`: it is not, or there is no such camera.
+    pub fn forget(&self, id: CameraId) -> bool {
+        let mut state = self.state();
+        if state.by_id.get(&id).is_none_or(|camera| camera.status != Status::Disconnected) {
+            return false;
+        }
+        state.by_id.remove(&id);
+        state.names.remove(&id);
+        state.known.forget(id);
+        if let Err(error) = state.known.keep() {
+            tracing::warn!(%error, "the numbers of cameras could not be written down");
+        }
+        true
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lowest_free(taken: &BTreeMap<CameraId, Camera>) -> Option<CameraId> {
-    (0..=u16::MAX).map(CameraId).find(|id| !taken.contains_key(id))
+fn differences(old: &BTreeMap<CameraId, Camera>, new: &BTreeMap<CameraId, Camera>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (id, camera) in new {
+        let before = old.get(id);
+        if before == Some(camera) {
+            continue;
+        }
+        let was = before.map(|camera| camera.status);
+        changes.push(match camera.status {
+            Status::Connected if was != Some(Status::Connected) => Change::Connected(camera.clone()),
+            Status::Disconnected if was != Some(Status::Disconnected) => Change::Disconnected(camera.clone()),
+            _ => Change::Changed(camera.clone()),
+        });
+    }
+    changes
 }
 
-fn device(id: CameraId, found: Found, wanted: Wanted) -> Camera {
-    let Found { path, name, driver, bus_info, formats, sizes, choice, .. } = found;
+/// Gives every device and every configured source its number.
+fn listed(
+    config: &Config,
+    found: Vec<Found>,
+    known: &mut Known,
+    names: &BTreeMap<CameraId, String>,
+    old: &BTreeMap<CameraId, Camera>,
+) -> BTreeMap<CameraId, Camera> {
+    let mut by_id: BTreeMap<CameraId, Camera> = BTreeMap::new();
+    let mut keys = BTreeSet::new();
+    let reserved: BTreeSet<CameraId> = known.entries().iter().map(|entry| entry.id).collect();
+    let bound: BTreeSet<CameraId> = config.overrides.iter().filter_map(|over| over.id).collect();
+    let lowest_free = |taken: &BTreeMap<CameraId, Camera>| {
+        let free = |id: &CameraId| !taken.contains_key(id) && !reserved.contains(id) && !bound.contains(id);
+        (0..=u16::MAX).map(CameraId).find(free)
+    };
+    for device in found {
+        let mut key = key_of(&device);
+        // Twins in the same port of two hubs, say: told apart only by the order of their nodes.
+        let ambiguous = !keys.insert(key.clone());
+        if ambiguous {
+            key = format!("{key}#{}", device.number);
+            keys.insert(key.clone());
+        }
+        let of_device = |over: &&Override| match &over.of {
+            Match::UsbPort(port) => device.bus_info.as_deref() == Some(port.as_str()),
+            Match::Serial(serial) => device.serial.as_deref() == Some(serial.as_str()),
+            Match::Id(_) => false,
+        };
+        let over = config.overrides.iter().find(of_device);
+        // What could not be opened has no key of its own yet: its node's camera stays the same one.
+        let same_node = old.values().find(|camera| {
+            camera.device_path.as_deref() == Some(&device.path) && camera.status == Status::Error
+        });
+        let wish = CameraId(device.number);
+        let id = over
+            .and_then(|over| over.id)
+            .or_else(|| known.id_of(&key))
+            .or_else(|| same_node.map(|camera| camera.id))
+            .filter(|id| !by_id.contains_key(id))
+            .or_else(|| {
+                let free = !by_id.contains_key(&wish) && !reserved.contains(&wish) && !bound.contains(&wish);
+                if free { Some(wish) } else { lowest_free(&by_id) }
+            });
+        let Some(id) = id else { break };
+        let over = over.or_else(|| of_id(config, id));
+        let mut camera = camera_of(id, device, over, config.defaults, ambiguous);
+        known.note(Entry { id, key, name: camera.name.clone(), kind: Kind::V4l2 });
+        named(&mut camera, over, names);
+        by_id.insert(id, camera);
+    }
+    for source in &config.sources {
+        let key = format!("source:{}", source.name);
+        let id = known.id_of(&key).filter(|id| !by_id.contains_key(id)).or_else(|| lowest_free(&by_id));
+        let Some(id) = id else { break };
+        let over = of_id(config, id);
+        let mut camera = configured(id, source, over, config.defaults);
+        known.note(Entry { id, key, name: camera.name.clone(), kind: camera.kind });
+        named(&mut camera, over, names);
+        by_id.insert(id, camera);
+    }
+    for entry in known.entries() {
+        // A source that is configured no longer keeps its number, but is no camera that was unplugged.
+        if entry.kind == Kind::V4l2 && !by_id.contains_key(&entry.id) {
+            let mut camera = gone(entry, old.get(&entry.id), config.defaults);
+            named(&mut camera, of_id(config, entry.id), names);
+            by_id.insert(entry.id, camera);
+        }
+    }
+    by_id
+}
+
+/// What tells a device from others: its name and where it is plugged in.
+fn key_of(device: &Found) -> String {
+    match &device.bus_info {
+        Some(bus) => format!("{}@{bus}", device.name),
+        None => format!("node:{}", device.number),
+    }
+}
+
+fn of_id(config: &Config, id: CameraId) -> Option<&Override> {
+    config.overrides.iter().find(|over| over.of == Match::Id(id))
+}
+
+fn named(camera: &mut Camera, over: Option<&Override>, names: &BTreeMap<CameraId, String>) {
+    let given = names.get(&camera.id).or_else(|| over.and_then(|over| over.name.as_ref()));
+    if let Some(name) = given {
+        name.clone_into(&mut camera.name);
+    }
+}
+
+fn wanted(over: Option<&Override>, defaults: Wanted) -> Wanted {
+    Wanted {
+        size: over.and_then(|over| over.size).unwrap_or(defaults.size),
+        fps: over.and_then(|over| over.fps).unwrap_or(defaults.fps),
+    }
+}
+
+fn camera_of(
+    id: CameraId,
+    device: Found,
+    over: Option<&Override>,
+    defaults: Wanted,
+    ambiguous: bool,
+) -> Camera {
+    let wanted = wanted(over, defaults);
+    let only = over.and_then(|over| over.format.as_deref());
+    let choice = device.modes.as_deref().map_err(Clone::clone).and_then(|modes| {
+        v4l2::choose(modes, wanted, only).ok_or_else(|| match only {
+            None => "it offers no picture format and size that can be used".to_owned(),
+            Some(format) => format!("it does not offer the configured format {format}"),
+        })
+    });
     let (status, error) = match &choice {
         Ok(_) => (Status::Connected, None),
         Err(why) => (Status::Error, Some(why.clone())),
     };
     let choice = choice.unwrap_or_default();
-    Camera {
-        id,
-        name,
-        kind: Kind::V4l2,
-        size: choice.size.unwrap_or(wanted.size),
-        fps: choice.rate.map_or(f64::from(wanted.fps), v4l2::Rate::per_second),
-        source: Source::Ffmpeg { input: choice.input(&path), copy_h264: choice.is_h264() },
-        formats,
-        sizes,
-        status,
-        error,
-        device_path: Some(path),
-        driver,
-        bus_info,
-    }
-}
-
-fn configured(id: CameraId, source: &Configured, defaults: Wanted) -> Camera {
-    let (kind, picture, sizes, source_of) = match &source.origin {
-        Origin::Rtsp(url) => (Kind::Rtsp, defaults, Vec::new(), Source::Rtsp { url: url.clone() }),
-        Origin::Test(picture) => {
-            let input = test_picture::input(picture.size, picture.fps);
-            (Kind::Test, *picture, vec![picture.size], Source::Ffmpeg { input, copy_h264: false })
-        }
+    let mode = |mode: v4l2::Mode| Mode {
+        format: mode.format.to_string(),
+        size: mode.size,
+        fps: mode.rates.iter().map(|rate| rate.per_second()).collect(),
     };
     Camera {
         id,
-        name: source.name.clone(),
+        name: device.name,
+        kind: Kind::V4l2,
+        size: choice.size.unwrap_or(wanted.size),
+        fps: choice.rate.map_or(f64::from(wanted.fps), v4l2::Rate::per_second),
+        source: Source::Ffmpeg { input: choice.input(&device.path), copy_h264: choice.is_h264() },
+        formats: device.formats,
+        sizes: device.sizes,
+        modes: device.modes.unwrap_or_default().into_iter().map(mode).collect(),
+        bitrate_bps: over.and_then(|over| over.bitrate_bps),
+        quarter_turns: over.map_or(0, |over| over.quarter_turns),
+        ambiguous,
+        status,
+        error,
+        device_path: Some(device.path),
+        driver: device.driver,
+        bus_info: device.bus_info,
+    }
+}
+
+fn configured(id: CameraId, source: &Configured, over: Option<&Override>, defaults: Wanted) -> Camera {
+    let (kind, picture, source_of) = match &source.origin {
+        Origin::Rtsp(url) => (Kind::Rtsp, wanted(over, defaults), Source::Rtsp { url: url.clone() }),
+        Origin::Test(picture) => {
+            let picture = wanted(over, *picture);
+            let input = test_picture::input(picture.size, picture.fps);
+            (Kind::Test, picture, Source::Ffmpeg { input, copy_h264: false })
+        }
+    };
+    Camera {
+        sizes: if kind == Kind::Test { vec![picture.size] } else { Vec::new() },
+        fps: f64::from(picture.fps),
+        size: picture.size,
+        source: source_of,
+        bitrate_bps: over.and_then(|over| over.bitrate_bps),
+        quarter_turns: over.map_or(0, |over| over.quarter_turns),
+        status: Status::Connected,
+        ..nothing(id, &source.name, kind, picture)
+    }
+}
+
+/// A camera that was seen, and is not there.
+fn gone(entry: &Entry, before: Option<&Camera>, defaults: Wanted) -> Camera {
+    match before {
+        // What it offers is still known.
+        Some(camera) => {
+            Camera { status: Status::Disconnected, error: None, device_path: None, ..camera.clone() }
+        }
+        None => nothing(entry.id, &entry.name, entry.kind, defaults),
+    }
+}
+
+/// A camera of which nothing is known but its name.
+fn nothing(id: CameraId, name: &str, kind: Kind, picture: Wanted) -> Camera {
+    Camera {
+        id,
+        name: name.to_owned(),
         kind,
         size: picture.size,
         fps: f64::from(picture.fps),
-        source: source_of,
+        source: Source::Ffmpeg { input: Vec::new(), copy_h264: false },
         formats: Vec::new(),
-        sizes,
-        status: Status::Connected,
+        sizes: Vec::new(),
+        modes: Vec::new(),
+        bitrate_bps: None,
+        quarter_turns: 0,
+        ambiguous: false,
+        status: Status::Disconnected,
         error: None,
-        device_path: None::<PathBuf>,
+        device_path: None,
         driver: None,
         bus_info: None,
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

@@ -57,9 +57,13 @@ impl Choice {
 
 /// The size first, of those offered in any usable format: the largest that is not larger than wanted
 /// on either side, else the smallest. Then the format at that size: H.264, else the best one that
-/// reaches the wanted rate, else the best. `None` when no format is usable.
-pub(crate) fn choose(modes: &[Mode], wanted: Wanted) -> Option<Choice> {
-    let rank = |format: FourCc| FORMATS.iter().position(|known| known.0 == format.0);
+/// reaches the wanted rate, else the best. `None` when no format is usable. `only`: by ffmpeg's name the
+/// one format that may be taken.
+pub(crate) fn choose(modes: &[Mode], wanted: Wanted, only: Option<&str>) -> Option<Choice> {
+    let allowed = |known: &&([u8; 4], &str)| only.is_none_or(|only| known.1 == only);
+    let rank = |format: FourCc| {
+        FORMATS.iter().position(|known| known.0 == format.0).filter(|rank| allowed(&&FORMATS[*rank]))
+    };
     let usable = || modes.iter().filter_map(|mode| Some((rank(mode.format)?, mode)));
     let area = |size: &Size| u64::from(size.width) * u64::from(size.height);
     let fits = |size: &Size| size.width <= wanted.size.width && size.height <= wanted.size.height;
@@ -70,6 +74,11 @@ pub(crate) fn choose(modes: &[Mode], wanted: Wanted) -> Option<Choice> {
         (FORMATS[rank].1 != H264 && slow, rank)
     })?;
     Some(Choice { format: Some(FORMATS[rank].1), size: Some(size), rate: rate(&mode.rates, wanted.fps) })
+}
+
+/// Is it a format that [`choose`] can be told to take?
+pub(crate) fn is_known_format(name: &str) -> bool {
+    FORMATS.iter().any(|known| known.1 == name)
 }
 
 /// The slowest that is fast enough, else the fastest.
@@ -137,26 +146,26 @@ mod tests {
         ];
         let wanted = Wanted { size: size("1280x720"), fps: 15 };
         for (offered, want) in table {
-            let got = choose(&modes(offered), wanted).map_or("-".to_owned(), |choice| {
+            let got = choose(&modes(offered), wanted, None).map_or("-".to_owned(), |choice| {
                 let rate = choice.rate.map_or("-".to_owned(), |rate| rate.to_string());
                 format!("{} {} {rate}", choice.format.unwrap(), choice.size.unwrap())
             });
             assert_eq!(got, want, "{offered}");
         }
-        assert_eq!(choose(&[], wanted), None);
+        assert_eq!(choose(&[], wanted, None), None);
     }
 
     #[test]
     fn ffmpeg_is_told_what_was_chosen_and_no_more() {
         let wanted = Wanted { size: size("640x360"), fps: 30 };
         let path = Path::new("/dev/video3");
-        let choice = choose(&modes("MJPG 640x360 30000:1001"), wanted).unwrap();
+        let choice = choose(&modes("MJPG 640x360 30000:1001"), wanted, None).unwrap();
         assert_eq!(
             choice.input(path).join(" "),
             "-f v4l2 -input_format mjpeg -video_size 640x360 -framerate 30000/1001 -i /dev/video3"
         );
         assert!(!choice.is_h264());
-        assert!(choose(&modes("H264 640x360"), wanted).unwrap().is_h264());
+        assert!(choose(&modes("H264 640x360"), wanted, None).unwrap().is_h264());
         assert_eq!(Choice::default().input(path).join(" "), "-f v4l2 -i /dev/video3");
     }
 }

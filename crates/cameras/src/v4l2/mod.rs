@@ -5,8 +5,8 @@ mod offer;
 #[expect(unsafe_code, reason = "ioctls: the only door to a driver")]
 mod sys;
 
-pub(crate) use choice::Choice;
-pub(crate) use offer::Rate;
+pub(crate) use choice::{choose, is_known_format};
+pub(crate) use offer::{Mode, Rate};
 
 use std::{
     collections::BTreeSet,
@@ -19,13 +19,11 @@ use std::{
 use base::units::Size;
 use nix::errno::Errno;
 
-use crate::config::Wanted;
-
 /// Most nodes looked at; the kernel itself makes at most 256 minors (`VIDEO_NUM_DEVICES`).
 const MAX_NODES: usize = 256;
 
 /// A capture device, usable or not.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Found {
     /// The number of its node.
     pub(crate) number: u16,
@@ -36,16 +34,14 @@ pub(crate) struct Found {
     pub(crate) formats: Vec<String>,
     /// Largest first.
     pub(crate) sizes: Vec<Size>,
-    /// What to ask of it, or why it cannot be used (for a person, without the path).
-    pub(crate) choice: Result<Choice, String>,
+    /// What can be asked of it, or why it cannot be used (for a person, without the path).
+    pub(crate) modes: Result<Vec<Mode>, String>,
+    /// Its USB serial number, when the kernel tells one.
+    pub(crate) serial: Option<String>,
 }
 
-/// All capture devices by the number of their nodes.
-pub(crate) fn scan(dev_root: &Path, sys_root: &Path, wanted: Wanted) -> Vec<Found> {
-    nodes(dev_root).into_iter().filter_map(|(number, path)| look(number, path, sys_root, wanted)).collect()
-}
-
-fn nodes(dev_root: &Path) -> Vec<(u16, PathBuf)> {
+/// All nodes that could be cameras, by number.
+pub(crate) fn nodes(dev_root: &Path) -> Vec<(u16, PathBuf)> {
     let entries = match fs::read_dir(dev_root) {
         Ok(entries) => entries,
         Err(error) => {
@@ -68,8 +64,9 @@ fn nodes(dev_root: &Path) -> Vec<(u16, PathBuf)> {
     nodes
 }
 
-/// `None`: no camera.
-fn look(number: u16, path: PathBuf, sys_root: &Path, wanted: Wanted) -> Option<Found> {
+/// Asks one node what it is; `None`: no camera. `sizes`: those somebody may want, for devices that take
+/// any. Blocks while its driver answers.
+pub(crate) fn look(number: u16, path: PathBuf, sys_root: &Path, sizes: &[Size]) -> Option<Found> {
     let unusable = |path, why: &str| {
         // Not even its capabilities are known. Only the first node of a device is its camera; the
         // others carry metadata and would be listed as broken cameras.
@@ -77,8 +74,7 @@ fn look(number: u16, path: PathBuf, sys_root: &Path, wanted: Wanted) -> Option<F
             return None;
         }
         let name = sysfs(sys_root, number, "name").unwrap_or_else(|| "Camera".into());
-        let (formats, sizes, choice) = (Vec::new(), Vec::new(), Err(why.to_owned()));
-        Some(Found { number, path, name, driver: None, bus_info: None, formats, sizes, choice })
+        Some(Found { name, ..Found::unusable(number, path, why) })
     };
     let device = match sys::Device::open(&path) {
         Ok(device) => device,
@@ -106,14 +102,8 @@ fn look(number: u16, path: PathBuf, sys_root: &Path, wanted: Wanted) -> Option<F
         }
     };
     let capture = capability.capture()?;
-    let offer = offer::read(&device, capture, wanted.size);
-    let choice = match capture {
-        // ffmpeg's v4l2 input wants V4L2_CAP_VIDEO_CAPTURE.
-        sys::Capture::MultiPlane => Err("its kind of interface (multi-planar) is not supported".to_owned()),
-        sys::Capture::SinglePlane => choice::choose(&offer.modes, wanted)
-            .ok_or_else(|| "it offers no picture format and size that can be used".to_owned()),
-    };
-    tracing::debug!(node = %path.display(), ?capability, ?choice, modes = offer.modes.len(), "capture device");
+    let offer = offer::read(&device, capture, sizes);
+    tracing::debug!(node = %path.display(), ?capability, modes = offer.modes.len(), "capture device");
     let sizes: BTreeSet<(u64, u32, u32)> = offer
         .modes
         .iter()
@@ -130,8 +120,33 @@ fn look(number: u16, path: PathBuf, sys_root: &Path, wanted: Wanted) -> Option<F
         bus_info: known(capability.bus_info),
         formats: offer.formats.iter().map(ToString::to_string).collect(),
         sizes: sizes.into_iter().rev().map(|(_, width, height)| Size { width, height }).collect(),
-        choice,
+        modes: match capture {
+            // ffmpeg's v4l2 input wants V4L2_CAP_VIDEO_CAPTURE.
+            sys::Capture::MultiPlane => {
+                Err("its kind of interface (multi-planar) is not supported".to_owned())
+            }
+            sys::Capture::SinglePlane => Ok(offer.modes),
+        },
+        // The interface's folder lies in that of the USB device, which has the number.
+        serial: sysfs(sys_root, number, "device/../serial"),
     })
+}
+
+impl Found {
+    /// A device of which no more is known than that it is there.
+    pub(crate) fn unusable(number: u16, path: PathBuf, why: &str) -> Self {
+        Self {
+            number,
+            path,
+            name: "Camera".into(),
+            driver: None,
+            bus_info: None,
+            formats: Vec::new(),
+            sizes: Vec::new(),
+            modes: Err(why.to_owned()),
+            serial: None,
+        }
+    }
 }
 
 /// One line of `/sys/class/video4linux/videoN/…`, without control characters.

@@ -95,6 +95,14 @@ pub(crate) struct Mode {
     pub(crate) rates: Vec<Rate>,
 }
 
+#[cfg(test)]
+impl Mode {
+    /// MJPEG at 30 frames a second.
+    pub(crate) fn example(size: Size) -> Self {
+        Self { format: FourCc(*b"MJPG"), size, rates: vec![Rate { frames: 30, seconds: 1 }] }
+    }
+}
+
 /// All a device offers.
 #[derive(Debug)]
 pub(crate) struct Offer {
@@ -104,7 +112,7 @@ pub(crate) struct Offer {
 }
 
 /// Asks the device. Where it takes any size within bounds, `wanted` and the usual ones are listed.
-pub(crate) fn read(device: &Device, capture: Capture, wanted: Size) -> Offer {
+pub(crate) fn read(device: &Device, capture: Capture, wanted: &[Size]) -> Offer {
     let mut offer = Offer { formats: Vec::new(), modes: Vec::new() };
     for index in 0..MAX_FORMATS {
         let Ok(code) = device.format(capture, index) else { break };
@@ -129,7 +137,7 @@ pub(crate) fn read(device: &Device, capture: Capture, wanted: Size) -> Offer {
     offer
 }
 
-fn sizes(device: &Device, format: FourCc, wanted: Size) -> Vec<Size> {
+fn sizes(device: &Device, format: FourCc, wanted: &[Size]) -> Vec<Size> {
     let mut sizes = Vec::new();
     for index in 0..MAX_SIZES {
         match device.size(format.code(), index) {
@@ -140,7 +148,7 @@ fn sizes(device: &Device, format: FourCc, wanted: Size) -> Vec<Size> {
                 let ends = [(width.min, height.min), (width.max, height.max)];
                 let ends = ends.map(|(width, height)| Size { width, height });
                 let fits = |size: &Size| width.takes(size.width) && height.takes(size.height);
-                sizes.extend(usual.chain([wanted]).chain(ends).filter(fits));
+                sizes.extend(usual.chain(wanted.iter().copied()).chain(ends).filter(fits));
                 break;
             }
             Err(_) => break,

@@ -1,0 +1,172 @@
+//! Which camera had which number: one small file in the data folder, so that a number stays with its
+//! camera when the service, the machine or the camera goes and comes back.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use base::CameraId;
+use serde_json::{Value, json};
+
+use crate::camera::Kind;
+
+/// Version of the file. A later one is not understood and stays as it is.
+const SCHEMA: u64 = 1;
+/// Larger than any file of ours.
+const MAX_BYTES: u64 = 1 << 20;
+/// Cameras remembered at most; who sees more of them has other troubles.
+const MAX_ENTRIES: usize = 1024;
+
+/// One camera that was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: CameraId,
+    /// What tells it from others.
+    pub(crate) key: String,
+    /// As it called itself.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+}
+
+/// All cameras that were seen.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// `None`: nothing is kept.
+    file: Option<PathBuf>,
+    entries: Vec<Entry>,
+    /// Something is not in the file yet.
+    changed: bool,
+}
+
+impl Known {
+    /// What the file holds; empty where there is none.
+    pub(crate) fn open(file: PathBuf) -> io::Result<Self> {
+        let mut text = String::new();
+        match File::open(&file) {
+            Ok(open) => open.take(MAX_BYTES).read_to_string(&mut text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { file: Some(file), ..Self::default() });
+            }
+            Err(error) => return Err(error),
+        };
+        let entries = parse(&text).ok_or_else(|| {
+            let what = format!("{} is not a list of cameras of this version", file.display());
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        })?;
+        Ok(Self { file: Some(file), entries, changed: false })
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(crate) fn id_of(&self, key: &str) -> Option<CameraId> {
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.id)
+    }
+
+    /// Remembers a camera. Another one with its key or its number is forgotten.
+    pub(crate) fn note(&mut self, entry: Entry) {
+        if self.entries.contains(&entry) {
+            return;
+        }
+        self.entries.retain(|old| old.key != entry.key && old.id != entry.id);
+        if self.entries.len() < MAX_ENTRIES {
+            self.entries.push(entry);
+            self.entries.sort_by_key(|entry| entry.id);
+        }
+        self.changed = true;
+    }
+
+    pub(crate) fn forget(&mut self, id: CameraId) {
+        self.entries.retain(|entry| entry.id != id);
+        self.changed = true;
+    }
+
+    /// Writes what is new; a failure is tried again the next time.
+    pub(crate) fn keep(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };
+        write(file, &to_text(&self.entries))?;
+        self.changed = false;
+        Ok(())
+    }
+}
+
+/// The old file or the new one lies there, whatever happens.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    let unfinished = file.with_extension("new");
+    let mut open =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&unfinished)?;
+    open.write_all(text.as_bytes())?;
+    open.sync_all()?;
+    fs::rename(unfinished, file)?;
+    match file.parent() {
+        // The new name is on the disk only when the folder is.
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn to_text(entries: &[Entry]) -> String {
+    let cameras: Vec<Value> = entries
+        .iter()
+        .map(|entry| {
+            let kind = kinds().into_iter().find(|(_, kind)| *kind == entry.kind).map(|(word, _)| word);
+            json!({"id": entry.id.to_string(), "key": entry.key, "name": entry.name, "kind": kind})
+        })
+        .collect();
+    json!({"schema": SCHEMA, "cameras": cameras}).to_string()
+}
+
+fn kinds() -> [(&'static str, Kind); 3] {
+    [("v4l2", Kind::V4l2), ("rtsp", Kind::Rtsp), ("test", Kind::Test)]
+}
+
+fn parse(text: &str) -> Option<Vec<Entry>> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    (value.get("schema")?.as_u64()? == SCHEMA).then_some(())?;
+    let cameras = value.get("cameras")?.as_array().filter(|all| all.len() <= MAX_ENTRIES)?;
+    let entry = |camera: &Value| {
+        let text = |key: &str| camera.get(key).and_then(Value::as_str);
+        let kind = kinds().into_iter().find(|(word, _)| text("kind") == Some(word))?.1;
+        Some(Entry {
+            id: text("id")?.parse().ok()?,
+            key: text("key")?.into(),
+            name: text("name")?.into(),
+            kind,
+        })
+    };
+    cameras.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cameras.json");
+        let mut known = Known::open(file.clone()).unwrap();
+        let entry =
+            |id, key: &str| Entry { id: CameraId(id), key: key.into(), name: "Cam".into(), kind: Kind::V4l2 };
+        known.note(entry(3, "a"));
+        known.note(entry(0, "b"));
+        known.keep().unwrap();
+        let mut again = Known::open(file.clone()).unwrap();
+        assert_eq!(again.entries(), [entry(0, "b"), entry(3, "a")]);
+        assert_eq!((again.id_of("a"), again.id_of("x")), (Some(CameraId(3)), None));
+        // A key has one number, a number one key.
+        again.note(entry(0, "a"));
+        again.forget(CameraId(9));
+        again.keep().unwrap();
+        assert_eq!(Known::open(file.clone()).unwrap().entries(), [entry(0, "a")]);
+        for bad in ["", "[]", r#"{"schema": 2, "cameras": []}"#, r#"{"schema": 1, "cameras": [{"id": "x"}]}"#]
+        {
+            fs::write(&file, bad).unwrap();
+            assert!(Known::open(file.clone()).is_err(), "{bad}");
+        }
+    }
+}

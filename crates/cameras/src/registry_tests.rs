@@ -1,0 +1,132 @@
+//! Numbers over plugging, unplugging and restarts, on devices made by hand.
+
+use base::{config::Settings, units::Size};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::v4l2::is_known_format;
+
+fn config(camera: &Value) -> Config {
+    let mut settings = Settings::default();
+    settings.overlay(json!({ "camera": camera }), base::config::Origin::File);
+    let config = Config::read(&mut settings);
+    settings.finish().unwrap();
+    config
+}
+
+/// A device that offers one mode; `bus` tells where it is plugged in.
+fn device(number: u16, name: &str, bus: &str) -> Found {
+    let size = Size { width: 640, height: 480 };
+    Found {
+        name: name.into(),
+        bus_info: Some(bus.into()),
+        modes: Ok(vec![v4l2::Mode::example(size)]),
+        ..Found::unusable(number, format!("/dev/video{number}").into(), "")
+    }
+}
+
+/// A house over several looks at its devices.
+struct House {
+    config: Config,
+    known: Known,
+    by_id: BTreeMap<CameraId, Camera>,
+}
+
+impl House {
+    fn new(camera: &Value) -> Self {
+        Self { config: config(camera), known: Known::default(), by_id: BTreeMap::new() }
+    }
+
+    /// What changed, as `+0 -1 ~2`.
+    fn look(&mut self, found: Vec<Found>) -> String {
+        let fresh = listed(&self.config, found, &mut self.known, &self.config.names, &self.by_id);
+        let changes = differences(&self.by_id, &fresh);
+        self.by_id = fresh;
+        let word = |change: &Change| match change {
+            Change::Connected(camera) => format!("+{}", camera.id.0),
+            Change::Disconnected(camera) => format!("-{}", camera.id.0),
+            Change::Changed(camera) => format!("~{}", camera.id.0),
+        };
+        changes.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    fn node(&self, id: u16) -> Option<&Path> {
+        self.by_id[&CameraId(id)].device_path.as_deref()
+    }
+}
+
+#[test]
+fn a_number_stays_with_its_camera() {
+    let mut house = House::new(&json!({}));
+    assert_eq!(house.look(vec![device(0, "A", "usb-1"), device(2, "B", "usb-2")]), "+0 +2");
+    assert_eq!(house.look(vec![device(0, "A", "usb-1"), device(2, "B", "usb-2")]), "");
+    assert_eq!(house.look(vec![device(2, "B", "usb-2")]), "-0");
+    assert_eq!(house.by_id[&CameraId(0)].modes.len(), 1, "what it offers is still known");
+    // Replugged in another order, the kernel numbers them anew.
+    assert_eq!(house.look(vec![device(0, "B", "usb-2"), device(1, "A", "usb-1")]), "+0 ~2");
+    assert_eq!(
+        (house.node(0), house.node(2)),
+        (Some(Path::new("/dev/video1")), Some(Path::new("/dev/video0")))
+    );
+    // Another model in the same port is another camera, and takes no number that is somebody's.
+    assert_eq!(house.look(vec![device(0, "C", "usb-2"), device(1, "A", "usb-1")]), "+1 -2");
+    // After a restart the numbers are known, and so is who is missing.
+    house.by_id.clear();
+    assert_eq!(house.look(vec![device(0, "A", "usb-1")]), "+0 -1 -2");
+}
+
+#[test]
+fn twins_are_told_apart_by_order_only_and_say_so() {
+    let mut house = House::new(&json!({}));
+    assert_eq!(house.look(vec![device(0, "A", "usb-1"), device(1, "A", "usb-1")]), "+0 +1");
+    assert!(!house.by_id[&CameraId(0)].ambiguous && house.by_id[&CameraId(1)].ambiguous);
+}
+
+#[test]
+fn what_could_not_be_opened_keeps_its_number_when_it_can() {
+    let mut house = House::new(&json!({}));
+    let closed = Found::unusable(3, "/dev/video3".into(), "no permission");
+    assert_eq!(house.look(vec![closed]), "~3");
+    assert_eq!(house.by_id[&CameraId(3)].error.as_deref(), Some("no permission"));
+    assert_eq!(house.look(vec![device(3, "A", "usb-1")]), "+3");
+    assert_eq!(house.by_id.len(), 1);
+}
+
+#[test]
+fn overrides_bind_numbers_and_change_what_is_asked() {
+    let mut house = House::new(&json!({
+        "sources": [{"name": "Pattern", "test": "320x180@5"}],
+        "overrides": [
+            {"match": {"usb_port": "usb-2"}, "id": "camera0", "name": "Gate", "fps": 7, "bitrate": "1M", "rotate": 180},
+            {"match": {"id": "camera1"}, "format": "h264"},
+            {"match": {"id": "camera2"}, "size": "640x360"},
+        ],
+        "names": {"camera2": "Yard"},
+    }));
+    assert_eq!(house.look(vec![device(0, "A", "usb-1"), device(1, "B", "usb-2")]), "+0 ~1 +2");
+    let (gate, other, pattern) =
+        (&house.by_id[&CameraId(0)], &house.by_id[&CameraId(1)], &house.by_id[&CameraId(2)]);
+    assert_eq!((gate.name.as_str(), gate.bitrate_bps, gate.quarter_turns), ("Gate", Some(1_000_000), 2));
+    // It does not offer what it must give.
+    assert_eq!((other.status, other.error.is_some()), (Status::Error, true));
+    assert_eq!((pattern.name.as_str(), pattern.size.to_string().as_str()), ("Yard", "640x360"));
+    assert!(is_known_format("mjpeg") && !is_known_format("x"));
+}
+
+#[test]
+fn only_what_is_gone_can_be_forgotten() {
+    let empty = tempfile::tempdir().unwrap();
+    let file = empty.path().join("cameras.json");
+    let mut known = Known::open(file.clone()).unwrap();
+    known.note(Entry { id: CameraId(4), key: "A@usb-1".into(), name: "A".into(), kind: Kind::V4l2 });
+    known.keep().unwrap();
+    let config = config(&json!({"sources": [{"name": "Pattern", "test": "320x180@5"}]}));
+    let cameras = Cameras::begin(&config, Known::open(file.clone()).unwrap(), empty.path(), empty.path());
+    let states: Vec<_> = cameras.list().iter().map(|camera| (camera.id.0, camera.status)).collect();
+    assert_eq!(states, [(0, Status::Connected), (4, Status::Disconnected)]);
+    assert!(cameras.rename(CameraId(4), "Old") && !cameras.rename(CameraId(9), "x"));
+    assert_eq!(cameras.get(CameraId(4)).unwrap().name, "Old");
+    assert!(cameras.rescan().is_empty(), "a name given stays");
+    assert!(cameras.forget(CameraId(4)) && !cameras.forget(CameraId(0)) && !cameras.forget(CameraId(4)));
+    assert_eq!(Known::open(file).unwrap().id_of("A@usb-1"), None);
+}
