@@ -202,9 +202,10 @@ impl Controller {
         self.0.leases.end(principal)
     }
 
-    /// Ends the sessions of all who watch in the name of `principal`; says how many.
-    pub fn end_viewers(&self, principal: &str) -> usize {
-        self.0.paths.end_viewers(principal)
+    /// Ends the sessions of all who watch in a name that is `gone`; says how many. Names are those of
+    /// [`crate::Pass`]; from before this call on, whoever says who may watch must refuse them.
+    pub fn end_viewers(&self, gone: impl Fn(&str) -> bool) -> usize {
+        self.0.paths.end_viewers(gone)
     }
 
     /// One camera's stream.

@@ -248,9 +248,10 @@ impl Paths {
         Lease::take(path, purpose).await
     }
 
-    /// Ends the sessions of all who watch in the name of `principal`; says how many.
-    pub fn end_viewers(&self, principal: &str) -> usize {
-        self.0.viewers.end(principal)
+    /// Ends the sessions of all who watch in a name that is `gone`; says how many. From before this call on,
+    /// the function that says who may watch must refuse them.
+    pub fn end_viewers(&self, gone: impl Fn(&str) -> bool) -> usize {
+        self.0.viewers.end(gone)
     }
 
     /// Ends every source and every viewer, and waits for them.

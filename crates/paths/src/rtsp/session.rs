@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Context, Verdict, Viewer, udp::Listed, viewers::Entered};
+use super::{Context, Pass, Verdict, Viewer, udp::Listed, viewers::Entered};
 use crate::{
     demand::Purpose,
     hub::{Tap, TapKind},
@@ -272,13 +272,17 @@ impl Session<'_> {
             Verdict::Unauthorized => Err(Status::Unauthorized),
             Verdict::NotFound => Err(Status::NotFound),
         };
-        let mut pass = ask()?;
-        let entered = pass.principal.take().map(|principal| self.context.viewers.enter(principal));
-        if entered.is_some() {
-            // Whoever was revoked before it stood in the list would never be ended.
-            pass = ask()?;
-        }
-        self.admitted = Some(Admitted { path: path.clone(), ends_at: pass.ends_at, entered });
+        self.admitted = loop {
+            let round = self.context.viewers.round();
+            let Pass { principal, ends_at } = ask()?;
+            let Some(principal) = principal else {
+                break Some(Admitted { path: path.clone(), ends_at, entered: None });
+            };
+            // Asked again if anybody was turned away meanwhile, which is seldom.
+            if let Some(entered) = self.context.viewers.enter(principal, round) {
+                break Some(Admitted { path: path.clone(), ends_at, entered: Some(entered) });
+            }
+        };
         Ok(())
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct Viewers(Mutex<Listed>);
 #[derive(Default)]
 struct Listed {
     next: u64,
+    /// How often somebody was ended.
+    rounds: u64,
     by_number: BTreeMap<u64, (String, Arc<Notify>)>,
 }
 
@@ -69,21 +71,31 @@ impl Viewers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on this session can be ended.
-    pub(crate) fn enter(self: &Arc<Self>, principal: String) -> Entered {
+    /// To be asked before it is asked whether somebody may watch.
+    pub(crate) fn round(&self) -> u64 {
+        self.lock().rounds
+    }
+
+    /// From here on this session can be ended. `None`: others were ended since `round`, and who was let in
+    /// before that may be one of them.
+    pub(crate) fn enter(self: &Arc<Self>, principal: String, round: u64) -> Option<Entered> {
         let ended = Arc::new(Notify::new());
         let mut listed = self.lock();
+        if listed.rounds != round {
+            return None;
+        }
         let number = listed.next;
         listed.next += 1;
         listed.by_number.insert(number, (principal, ended.clone()));
         drop(listed);
-        Entered { viewers: self.clone(), number, ended }
+        Some(Entered { viewers: self.clone(), number, ended })
     }
 
-    /// Ends all sessions of `principal`; says how many.
-    pub(crate) fn end(&self, principal: &str) -> usize {
-        let listed = self.lock();
-        let theirs = listed.by_number.values().filter(|(name, _)| name == principal);
+    /// Ends the sessions of those whose names are `gone`; says how many.
+    pub(crate) fn end(&self, gone: impl Fn(&str) -> bool) -> usize {
+        let mut listed = self.lock();
+        listed.rounds += 1;
+        let theirs = listed.by_number.values().filter(|(name, _)| gone(name));
         theirs.inspect(|(_, ended)| ended.notify_one()).count()
     }
 }
@@ -116,13 +128,16 @@ mod tests {
     #[tokio::test]
     async fn a_principals_sessions_are_ended_and_nobody_elses() {
         let viewers = Arc::<Viewers>::default();
-        let (one, two) = (viewers.enter("a".into()), viewers.enter("a".into()));
-        let other = viewers.enter("b".into());
-        drop(viewers.enter("a".into()));
-        assert_eq!(viewers.end("a"), 2);
+        let round = viewers.round();
+        let enter = |name: &str| viewers.enter(name.into(), round);
+        let (one, two, other) = (enter("a").unwrap(), enter("a").unwrap(), enter("b").unwrap());
+        drop(enter("a"));
+        assert_eq!(viewers.end(|name| name == "a"), 2);
+        assert!(enter("a").is_none(), "let in before the end, listed after it");
         tokio::join!(one.ended(), two.ended());
         let other = tokio::time::timeout(std::time::Duration::ZERO, other.ended()).await;
         assert!(other.is_err());
-        assert_eq!(viewers.end("c"), 0);
+        assert_eq!(viewers.end(|name| name == "c"), 0);
+        assert!(viewers.enter("a".into(), viewers.round()).is_some());
     }
 }
