@@ -6,7 +6,7 @@ mod depacketize;
 mod player;
 mod watch;
 
-pub use connection::{Connection, Item, Response};
+pub use connection::{Connection, Item, Response, basic};
 pub use depacketize::{Depacketizer, Frame};
 pub use player::{Player, Report, RtspError, Transport};
 pub use watch::Watch;

@@ -222,6 +222,11 @@ impl Supervisor {
         self.reported
     }
 
+    /// Failed attempts since the last run that was good.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     fn frame(&mut self, at: Instant) {
         match &mut self.phase {
             Phase::Starting { .. } => {

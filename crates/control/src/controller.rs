@@ -10,19 +10,20 @@ use std::{
 use base::{CameraId, units::Size};
 use cameras::Cameras;
 use files::Files;
-use paths::{Ffmpeg, Launcher, Paths};
+use paths::{Authorize, Ffmpeg, Launcher, Paths};
 use tokio::sync::watch;
 
 use crate::{
     api::{
         Camera, CameraDetail, CameraStatus, FilePage, FileQuery, Readiness, RecordingFile, RecordingRequest,
         RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest, Stream, StreamState,
-        SystemStatus, Viewing,
+        StreamingStarted, StreamingStopped, SystemStatus, Viewing,
     },
     config::Config,
     convert::{self, path_of},
     data_dir::{self, Held},
     error::{Error, Kind, Result},
+    leases::Leases,
     pictures::Pictures,
     recordings::Recordings,
     retention::Retention,
@@ -45,6 +46,7 @@ struct Inner {
     paths: Paths,
     files: Files,
     recordings: Recordings,
+    leases: Leases,
     snapshots: Snapshots,
     retention: Retention,
     /// Ends what runs by itself when it is dropped.
@@ -56,8 +58,8 @@ struct Inner {
 
 impl Controller {
     /// Takes the data folder, mends what a killed service left there, looks for cameras and opens the
-    /// media ports. No camera is touched before somebody wants its picture.
-    pub async fn start(config: Config) -> Result<Self> {
+    /// media ports. No camera is touched before somebody wants its picture. `authorize`: who may watch.
+    pub async fn start(config: Config, authorize: Authorize) -> Result<Self> {
         let held = data_dir::take(&config.data_dir)?;
         let (files, adopted) = Files::open(&config.files).map_err(|e| convert::file_error(&e, ""))?;
         for file in adopted {
@@ -68,7 +70,7 @@ impl Controller {
         // Nobody waits for it: a small machine takes seconds to load ffmpeg for the first time.
         tokio::spawn(look_for_ffmpeg(launcher.clone(), ffmpeg.clone()));
         let cameras = Cameras::scan(&config.cameras);
-        let paths = Paths::start(config.paths.clone(), launcher)
+        let paths = Paths::start(config.paths.clone(), launcher, authorize)
             .await
             .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         for camera in cameras.list() {
@@ -86,6 +88,7 @@ impl Controller {
         let (stop, told) = watch::channel(false);
         tokio::spawn(retention.clone().run(told));
         let recordings = Recordings::new(config.recording, config.limits, files.clone(), paths.clone());
+        let leases = Leases::new(config.paths.rules.viewing.close_after, paths.clone());
         let snapshots = Snapshots {
             config: config.snapshot,
             files: files.clone(),
@@ -98,6 +101,7 @@ impl Controller {
             paths,
             files,
             recordings,
+            leases,
             snapshots,
             retention,
             stop,
@@ -110,6 +114,7 @@ impl Controller {
     pub async fn shutdown(&self, grace: Duration) -> bool {
         self.0.stop.send_replace(true);
         let complete = self.0.recordings.stop_all(grace).await;
+        self.0.leases.end_all();
         // A child may need its grace of 3 s; the caller's own time-out is the outer bound.
         self.0.paths.shutdown().await;
         complete
@@ -179,6 +184,30 @@ impl Controller {
         Ok(convert::page(page, convert::snapshot_file))
     }
 
+    /// Keeps a camera's stream ready for `principal`, whatever becomes of the connection; answers when frames
+    /// flow. `principal`: any text that always means the same caller.
+    pub async fn start_streaming(&self, id: CameraId, principal: &str) -> Result<StreamingStarted> {
+        self.usable(id)?;
+        self.0.leases.start(id, principal).await
+    }
+
+    /// Keeps it ready for `principal` no longer; what others need goes on.
+    pub fn stop_streaming(&self, id: CameraId, principal: &str) -> Result<StreamingStopped> {
+        self.known(id)?;
+        self.0.leases.stop(id, principal)
+    }
+
+    /// Ends what is kept ready for `principal`; says how many streams that were.
+    pub fn end_leases(&self, principal: &str) -> usize {
+        self.0.leases.end(principal)
+    }
+
+    /// Ends the sessions of all who watch in a name that is `gone`; says how many. Names are those of
+    /// [`crate::Pass`]; from before this call on, whoever says who may watch must refuse them.
+    pub fn end_viewers(&self, gone: impl Fn(&str) -> bool) -> usize {
+        self.0.paths.end_viewers(gone)
+    }
+
     /// One camera's stream.
     pub fn stream(&self, id: CameraId) -> Result<Stream> {
         self.known(id)?;
@@ -193,6 +222,8 @@ impl Controller {
                 source: "unusable camera".into(),
                 started_at: None,
                 last_frame_age: None,
+                fps: None,
+                bitrate_bps: None,
                 error: None,
             });
         };
@@ -205,6 +236,8 @@ impl Controller {
             source: status.source,
             started_at: status.started_at,
             last_frame_age: status.last_frame_age,
+            fps: status.measured.map(|measured| measured.fps),
+            bitrate_bps: status.measured.map(|measured| measured.bitrate_bps),
             error: status.error,
         })
     }

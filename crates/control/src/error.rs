@@ -71,6 +71,8 @@ pub enum Kind {
         /// Bytes needed.
         required: u64,
     },
+    /// A limit of the service is reached.
+    TooMany,
     /// Our own failure; the log has the cause.
     Internal,
 }

@@ -61,10 +61,6 @@ impl Config {
         let codec = codec(&mut settings.section("codec"));
         let mut embedded = settings.section("embedded");
         let rtsp = embedded.address("rtsp", "127.0.0.1:8554");
-        if !rtsp.ip().is_loopback() {
-            // Viewers are not authenticated yet: nobody but this machine may watch.
-            embedded.problem("rtsp", "must be a loopback address until viewers are authenticated");
-        }
         Self { rules, codec, rtsp }
     }
 }
@@ -120,10 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn rtsp_is_not_opened_to_the_network() {
+    fn rtsp_may_be_opened_to_the_network() {
         let mut settings = Settings::default();
         settings.put("embedded.rtsp", "0.0.0.0:8554".into(), base::config::Origin::File);
-        Config::read(&mut settings);
-        assert_eq!(settings.finish().unwrap_err()[0].key, "embedded.rtsp");
+        let config = Config::read(&mut settings);
+        settings.finish().unwrap();
+        assert_eq!(config.rtsp.to_string(), "0.0.0.0:8554");
     }
 }

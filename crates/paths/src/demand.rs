@@ -9,6 +9,8 @@ pub enum Purpose {
     Recording,
     /// A viewer.
     Viewing,
+    /// A client who wants frames to be there for viewers to come.
+    Streaming,
     /// A snapshot.
     Snapshot,
 }
@@ -40,12 +42,14 @@ impl AllRules {
         match purpose {
             Purpose::Recording => self.recording,
             Purpose::Viewing => self.viewing,
+            // Whoever holds it counts the time itself, and gives it up when that is over.
+            Purpose::Streaming => Rules { close_after: Duration::ZERO, ..self.viewing },
             Purpose::Snapshot => self.snapshot,
         }
     }
 }
 
-const PURPOSES: [Purpose; 3] = [Purpose::Recording, Purpose::Viewing, Purpose::Snapshot];
+const PURPOSES: [Purpose; 4] = [Purpose::Recording, Purpose::Viewing, Purpose::Streaming, Purpose::Snapshot];
 
 /// What the supervisor is to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +68,17 @@ pub(crate) struct Wish {
 #[derive(Debug)]
 pub(crate) struct Demand {
     rules: AllRules,
-    takers: [u32; 3],
+    takers: [u32; PURPOSES.len()],
     linger_until: Option<Instant>,
+    /// Somebody has waited for the first frame in vain.
+    overdue: bool,
     /// Counts every arrival, so that a newcomer can tell an answer to its wish from an older one.
     arrivals: u64,
 }
 
 impl Demand {
     pub(crate) fn new(rules: AllRules) -> Self {
-        Self { rules, takers: [0; 3], linger_until: None, arrivals: 0 }
+        Self { rules, takers: [0; PURPOSES.len()], linger_until: None, overdue: false, arrivals: 0 }
     }
 
     /// One more taker; returns its number.
@@ -90,6 +96,16 @@ impl Demand {
             let until = now + self.rules.of(purpose).close_after;
             self.linger_until = Some(self.linger_until.map_or(until, |old| old.max(until)));
         }
+    }
+
+    /// A taker's patience has ended before the first frame.
+    pub(crate) fn note_overdue(&mut self) {
+        self.overdue = true;
+    }
+
+    /// Has that happened since the last call?
+    pub(crate) fn take_overdue(&mut self) -> bool {
+        std::mem::take(&mut self.overdue)
     }
 
     /// Ends the time of grace, if nobody is there.
@@ -145,6 +161,17 @@ mod tests {
         demand.leave(at(10), Purpose::Snapshot, true);
         assert_eq!(demand.wish(at(10)).ends_at, Some(at(300)));
         assert!(!demand.wish(at(300)).wanted);
+    }
+
+    #[test]
+    fn a_stream_held_open_is_kept_as_a_viewers_and_leaves_no_grace() {
+        let now = Instant::now();
+        let mut demand = demand();
+        demand.arrive(Purpose::Streaming);
+        let wish = demand.wish(now);
+        assert!(wish.wanted && wish.restart && wish.start_timeout == Duration::from_secs(10));
+        demand.leave(now, Purpose::Streaming, true);
+        assert!(!demand.wish(now).wanted);
     }
 
     #[test]

@@ -18,7 +18,10 @@ use engine::{
 use media::{ParamSets, Unit, h264::Picture};
 use tokio::sync::Notify;
 
-use crate::anchor::Anchor;
+use crate::{
+    anchor::Anchor,
+    rate::{Measured, Rate},
+};
 
 /// A viewer may lag this much before it is moved to the next key frame.
 const LIVE_MAX_FRAMES: usize = 128;
@@ -79,7 +82,10 @@ pub(crate) struct HubStatus {
     pub(crate) last_frame_age: Option<Duration>,
     pub(crate) started_at: Option<SystemTime>,
     pub(crate) params: Option<Arc<ParamSets>>,
+    /// As last measured, in this run or an earlier one.
     pub(crate) fps: Option<f64>,
+    /// As it is now.
+    pub(crate) measured: Option<Measured>,
 }
 
 impl Hub {
@@ -142,7 +148,7 @@ impl Hub {
         let frame = Arc::new(Frame { unit, rtp });
         inner.gop.push(frame.clone());
         inner.newest = Some(arrived);
-        inner.rate.count(arrived);
+        inner.rate.count(arrived, frame.unit.data.len());
         for taker in &inner.takers {
             taker.push(frame.clone());
         }
@@ -210,7 +216,8 @@ impl Hub {
             last_frame_age: inner.newest.map(|at| at.elapsed()),
             started_at: inner.run_began,
             params: inner.params.clone(),
-            fps: inner.rate.fps(),
+            fps: inner.rate.newest().map(|measured| measured.fps),
+            measured: inner.newest.and_then(|_| inner.rate.at(Instant::now())),
         }
     }
 }
@@ -276,29 +283,5 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         self.hub.lock().takers.retain(|taker| !Arc::ptr_eq(taker, &self.taker));
-    }
-}
-
-/// Frames a second as they arrive, over about two seconds.
-#[derive(Debug, Default)]
-struct Rate {
-    window: Option<(Instant, u32)>,
-    last_fps: Option<f64>,
-}
-
-impl Rate {
-    fn count(&mut self, now: Instant) {
-        let (began, count) = self.window.get_or_insert((now, 0));
-        let span = now.saturating_duration_since(*began);
-        if span >= Duration::from_secs(2) {
-            self.last_fps = Some(f64::from(*count) / span.as_secs_f64());
-            self.window = Some((now, 1));
-        } else {
-            *count += 1;
-        }
-    }
-
-    fn fps(&self) -> Option<f64> {
-        self.last_fps
     }
 }

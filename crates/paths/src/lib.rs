@@ -2,7 +2,8 @@
 //! The engine decides, this room does: processes, sockets, tasks.
 //!
 //! *Invariant:* a path knows a name and a source, never a camera or a file. Nobody feeds a path from
-//! outside: there is no publishing, so there is nothing to guard.
+//! outside: there is no publishing, so there is nothing to guard. Who may watch is asked of a function
+//! given at the start.
 
 mod anchor;
 mod child;
@@ -11,13 +12,18 @@ mod demand;
 mod hub;
 mod owner;
 mod path;
+mod rate;
+mod readers;
 mod rtsp;
 mod source;
 
 pub use child::{Launcher, run_child};
 pub use config::{CodecConfig, Config, LevelPolicy};
 pub use demand::Purpose;
-pub use engine::{Frame, queue::Popped};
+pub use engine::{Frame, queue::Popped, rtsp::Credentials};
 pub use hub::{Tap, TapKind};
 pub use path::{Lease, PathName, Paths, Status};
+pub use rate::Measured;
+pub use readers::Readers;
+pub use rtsp::{Authorize, Pass, Verdict, Viewer};
 pub use source::{Ffmpeg, Picture, Source, probe_ffmpeg};

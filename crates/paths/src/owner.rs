@@ -7,7 +7,7 @@ use base::supervisor::{Action, Input, Rules, State, Supervisor};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    path::Path,
+    path::{NO_PICTURE, Path},
     source::{self, Order, Outcome},
 };
 
@@ -17,7 +17,7 @@ pub(crate) struct Phase {
     pub(crate) state: State,
     /// The owner has taken note of arrivals up to this one.
     pub(crate) arrivals_seen: u64,
-    /// Why the last run ended, while the source has not come back.
+    /// Why the last run failed, while the source has not come back.
     pub(crate) trouble: Option<Outcome>,
 }
 
@@ -50,8 +50,11 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         while let Some(action) = supervisor.poll_action() {
             act(&path, action, &mut run);
         }
+        let overdue = path.take_overdue();
         if supervisor.state() == State::Live {
             trouble = None;
+        } else if overdue && trouble.is_none() {
+            trouble = Some(Outcome { hopeless: false, public: NO_PICTURE, private: String::new() });
         }
         path.say(Phase { state: supervisor.state(), arrivals_seen, trouble: trouble.clone() });
         if stopping && run.is_none() {
@@ -64,8 +67,12 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
             () = path.changed.notified() => {}
             outcome = ended(&mut run) => {
                 tracing::info!(path = %path.name, reason = outcome.public, detail = outcome.private, "source ended");
+                let before = supervisor.failures();
                 supervisor.handle(Instant::now(), Input::Exited { hopeless: outcome.hopeless });
-                trouble = Some(outcome);
+                // A run that nobody wanted any more has ended, not failed.
+                if supervisor.failures() > before {
+                    trouble = Some(outcome);
+                }
             }
             () = until(deadline) => {}
             () = stopped(&mut stop), if !stopping => stopping = true,

@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -23,9 +20,14 @@ use crate::{
     demand::{Demand, Purpose, Wish},
     hub::{Hub, Tap, TapKind},
     owner::{self, Phase},
-    rtsp,
+    rate::Measured,
+    readers::Readers,
+    rtsp::{self, Authorize, Viewers},
     source::Source,
 };
+
+/// What is told when the first picture does not come.
+pub(crate) const NO_PICTURE: &str = "no picture came in time";
 
 /// Name of a path, as it stands in a viewer's URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,11 +71,13 @@ pub struct Status {
     pub started_at: Option<SystemTime>,
     /// Parameter sets last seen, from this run or an earlier one.
     pub params: Option<Arc<ParamSets>>,
-    /// Measured frames a second.
+    /// Frames a second, as last measured.
     pub fps: Option<f64>,
+    /// What comes now, while the source runs.
+    pub measured: Option<Measured>,
     /// A description of the source for clients.
     pub source: String,
-    /// Why there are no frames, for clients.
+    /// Why the last start failed, until one succeeds; for clients.
     pub error: Option<String>,
 }
 
@@ -87,7 +91,7 @@ pub(crate) struct Path {
     pub(crate) hub: Arc<Hub>,
     /// Wakes the owner: demand changed, or the first frame of a run came.
     pub(crate) changed: Arc<Notify>,
-    pub(crate) readers: AtomicU32,
+    pub(crate) readers: Arc<watch::Sender<Readers>>,
     demand: Mutex<Demand>,
     phase: watch::Sender<Phase>,
     patience: crate::demand::AllRules,
@@ -101,6 +105,11 @@ impl Path {
     pub(crate) fn wish(&self, now: Instant) -> (Wish, u64) {
         let demand = self.demand();
         (demand.wish(now), demand.arrivals())
+    }
+
+    /// Has somebody waited in vain since the last call?
+    pub(crate) fn take_overdue(&self) -> bool {
+        self.demand().take_overdue()
     }
 
     pub(crate) fn say(&self, phase: Phase) {
@@ -120,19 +129,21 @@ impl Path {
         let hub = self.hub.status();
         Status {
             name: self.name.clone(),
-            state: phase.state,
-            readers: self.readers.load(Ordering::Relaxed),
+            // A source given up runs no more, but that is not why nobody has pictures.
+            state: match phase.state {
+                State::Idle if phase.trouble.is_some() => State::Failed,
+                state => state,
+            },
+            readers: self.readers.borrow().count,
             bytes_sent: hub.bytes_sent,
             frames: hub.frames,
             last_frame_age: hub.last_frame_age,
             started_at: hub.started_at,
             params: hub.params,
             fps: hub.fps,
+            measured: hub.measured,
             source: self.source.description().to_owned(),
-            error: phase
-                .trouble
-                .filter(|_| phase.state != State::Idle)
-                .map(|trouble| trouble.public.to_owned()),
+            error: phase.trouble.map(|trouble| trouble.public.to_owned()),
         }
     }
 }
@@ -146,27 +157,31 @@ struct Inner {
     config: Config,
     launcher: Launcher,
     paths: Mutex<BTreeMap<PathName, Arc<Path>>>,
+    viewers: Arc<Viewers>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
     rtsp_port: u16,
 }
 
 impl Paths {
-    /// Opens the RTSP port; nothing runs for a path until somebody needs its frames.
-    pub async fn start(config: Config, launcher: Launcher) -> Result<Self> {
+    /// Opens the RTSP port; nothing runs for a path until somebody needs its frames. `authorize`: who may
+    /// watch.
+    pub async fn start(config: Config, launcher: Launcher, authorize: Authorize) -> Result<Self> {
         let bound = rtsp::bind(config.rtsp).await?;
         let paths = Self(Arc::new(Inner {
             rtsp_port: bound.port(),
             config,
             launcher,
             paths: Mutex::default(),
+            viewers: Arc::default(),
             stop: watch::channel(false).0,
             tasks: Mutex::default(),
         }));
         // The server holds no strong reference to us: we own its task.
         let weak = Arc::downgrade(&paths.0);
         let find = move |name: &PathName| weak.upgrade().and_then(|inner| Paths(inner).find(name));
-        paths.spawn(rtsp::serve(bound, Arc::new(find), paths.0.stop.subscribe()));
+        let viewers = paths.0.viewers.clone();
+        paths.spawn(rtsp::serve(bound, Arc::new(find), authorize, viewers, paths.0.stop.subscribe()));
         Ok(paths)
     }
 
@@ -199,7 +214,7 @@ impl Paths {
             launcher: self.0.launcher.clone(),
             hub: Arc::new(hub),
             changed,
-            readers: AtomicU32::new(0),
+            readers: Arc::new(watch::channel(Readers::default()).0),
             demand: Mutex::new(Demand::new(self.0.config.rules)),
             phase: watch::channel(Phase { state: State::Idle, arrivals_seen: 0, trouble: None }).0,
             patience: self.0.config.rules,
@@ -219,6 +234,11 @@ impl Paths {
         self.find(name).map(|path| path.status())
     }
 
+    /// Does anybody need this path's frames, or are they kept coming for those who have left?
+    pub fn is_wanted(&self, name: &PathName) -> bool {
+        self.find(name).is_some_and(|path| path.wish(Instant::now()).0.wanted)
+    }
+
     /// Asks for frames and waits until they flow. The lease keeps them coming until it is dropped.
     ///
     /// Fails with [`Kind::NotFound`], [`Kind::Timeout`] after the purpose's start time-out, or
@@ -226,6 +246,12 @@ impl Paths {
     pub async fn lease(&self, name: &PathName, purpose: Purpose) -> Result<Lease> {
         let path = self.find(name).ok_or_else(|| Error::new(Kind::NotFound, "there is no such stream"))?;
         Lease::take(path, purpose).await
+    }
+
+    /// Ends the sessions of all who watch in a name that is `gone`; says how many. From before this call on,
+    /// the function that says who may watch must refuse them.
+    pub fn end_viewers(&self, gone: impl Fn(&str) -> bool) -> usize {
+        self.0.viewers.end(gone)
     }
 
     /// Ends every source and every viewer, and waits for them.
@@ -292,7 +318,11 @@ impl Lease {
                 Err(Error::new(Kind::Dependency, public).with_private(private))
             }
             Ok(Err(_)) => Err(Error::new(Kind::WrongState, "the stream is being removed")),
-            Err(_) => Err(Error::new(Kind::Timeout, "no picture came in time")),
+            Err(_) => {
+                // The owner learns of it here: its own patience ends a moment later, when the wish is gone.
+                lease.path.demand().note_overdue();
+                Err(Error::new(Kind::Timeout, NO_PICTURE))
+            }
         }
     }
 
@@ -314,6 +344,11 @@ impl Lease {
     /// The pictures since the last key frame, oldest first. Empty while the source restarts.
     pub fn gop(&self) -> Vec<Arc<Unit>> {
         self.path.hub.gop()
+    }
+
+    /// Who watches the path, and every change of that.
+    pub fn readers(&self) -> watch::Receiver<Readers> {
+        self.path.readers.subscribe()
     }
 
     pub(crate) fn path(&self) -> &Arc<Path> {

@@ -1,6 +1,11 @@
 //! The service as one value: bound before anything runs, run until told to stop, stopped in order.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use control::{Controller, settings::Problem};
 use tokio::{
@@ -15,6 +20,7 @@ use crate::{
     net::{Door, From, Gate},
     rpc::{Access, Service},
     security::{Secret, Tokens, kept_in, load_or_make},
+    viewing::{self, Viewing},
 };
 
 /// Commands at work at once, of all connections, those of clients that have left included.
@@ -66,7 +72,10 @@ impl Bound {
                 "SERVING BEYOND THIS MACHINE WITHOUT TLS: tokens can be read on the way; put a TLS proxy in front"
             );
         }
-        let controller = Controller::start(control).await.map_err(|e| Failure::Start(e.to_string()))?;
+        let known = Arc::<OnceLock<Weak<Service>>>::default();
+        let authorize = viewing::authorize(known.clone());
+        let controller =
+            Controller::start(control, authorize).await.map_err(|e| Failure::Start(e.to_string()))?;
         let (secret, made_secret) = match secret(&security, &controller) {
             Ok(found) => found,
             Err(failure) => {
@@ -76,8 +85,11 @@ impl Bound {
         };
         let audit = Audit;
         let access = Access::new(Tokens::new(&secret, &security), security.max_auth_failures, audit.clone());
+        let viewing = Viewing::new(security.media_auth, &secret);
+        let service = Arc::new(Service { controller, access, audit, viewing });
+        known.set(Arc::downgrade(&service)).expect("only this line sets it");
         let app = App {
-            service: Arc::new(Service { controller, access, audit }),
+            service,
             gate: Gate::new(websocket.max_connections, websocket.max_connections_per_address),
             websocket,
             security,

@@ -14,5 +14,6 @@ mod logging;
 mod net;
 pub mod rpc;
 mod security;
+mod viewing;
 mod wire;
 mod ws;

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -198,4 +199,9 @@ fn parse_head(bytes: &[u8]) -> io::Result<Response> {
         })
         .collect::<Option<Vec<_>>>();
     Ok(Response { status: status.ok_or_else(bad)?, headers: headers.ok_or_else(bad)?, body: String::new() })
+}
+
+/// An Authorization header's value with this password (RFC 7617).
+pub fn basic(password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("anybody:{password}")))
 }

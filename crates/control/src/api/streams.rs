@@ -38,8 +38,38 @@ pub struct Stream {
     pub started_at: Option<SystemTime>,
     /// Age of the newest frame while the source runs.
     pub last_frame_age: Option<Duration>,
-    /// Why it failed, for a person.
+    /// Pictures a second now, as measured; `None` when nothing runs, and in its first half second.
+    pub fps: Option<f64>,
+    /// Bits a second of its pictures now, as measured; likewise.
+    pub bitrate_bps: Option<u64>,
+    /// Why its last start failed, for a person; until one succeeds.
     pub error: Option<String>,
+}
+
+/// A stream kept ready for the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamingStarted {
+    /// The camera.
+    pub device: CameraId,
+    /// Since when.
+    pub start_time: SystemTime,
+    /// For how long when nobody watches.
+    pub close_after: Duration,
+}
+
+/// A stream that is kept ready for the caller no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamingStopped {
+    /// The camera.
+    pub device: CameraId,
+    /// Since when it was.
+    pub start_time: SystemTime,
+    /// Until when.
+    pub end_time: SystemTime,
+    /// How long.
+    pub duration: Duration,
+    /// Somebody else needs the stream, or it is kept for those who have just left.
+    pub stream_continues: bool,
 }
 
 /// Where viewers find streams, for the server to make URLs of.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Conn, Event, Limits, MAX_BUFFERED_BYTES, Status, Transport, Violation,
+    Conn, Credentials, Event, Limits, MAX_BUFFERED_BYTES, Status, Transport, Violation,
     input::{Input, Item},
     message::Request,
 };
@@ -85,6 +85,9 @@ fn answer(conn: &mut Conn, event: Event) -> String {
         other => format!("{other:?}"),
     };
     match event {
+        Event::Describe { credentials: Credentials::Unreadable, ticket, .. } => {
+            conn.refuse(ticket, Status::Unauthorized);
+        }
         Event::Describe { path, ticket, .. } if path == "camera0" => {
             conn.accept_describe(ticket, "v=0\r\n", "");
         }
@@ -120,6 +123,7 @@ fn check_responses(mut output: &[u8]) {
                 "Public",
                 "Allow",
                 "Unsupported",
+                "WWW-Authenticate",
                 "Session",
                 "Transport",
                 "Content-Base",

@@ -89,7 +89,8 @@ fn track_number(segment: &str) -> Option<u32> {
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
-fn decode(text: &str) -> Option<String> {
+/// Without the percent signs (RFC 3986 section 2.1); `None` where that is no text.
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use engine::rtsp::{Conn, Event, Limits, Status, Transport, Violation};
+use engine::rtsp::{Conn, Credentials, Event, Limits, Status, Transport, Violation};
 
 use crate::origin;
 
@@ -165,23 +165,19 @@ fn what_a_viewer_is_answered_word_for_word() {
 #[test]
 fn what_the_driver_learns() {
     let mut conn = Conn::new("s".into(), origin(), Limits::default());
-    let request =
-        "DESCRIBE rtsp://h/camera%30?ticket=a%20b RTSP/1.0\r\nCSeq: 1\r\nauthorization:  Basic abc \r\n\r\n";
+    let request = "DESCRIBE rtsp://h/camera%30?ticket=a%20b RTSP/1.0\r\nCSeq: 1\r\nauthorization:  Basic bWU6cHc= \r\n\r\n";
     conn.receive(origin(), request.as_bytes());
-    let Ok(Some(Event::Describe { path, query, authorization, ticket })) = conn.poll() else { panic!() };
-    assert_eq!(
-        (path.as_str(), query.as_deref(), authorization.as_deref()),
-        ("camera0", Some("ticket=a%20b"), Some("Basic abc"))
-    );
+    let Ok(Some(Event::Describe { path, credentials, ticket })) = conn.poll() else { panic!() };
+    assert_eq!((path.as_str(), credentials), ("camera0", Credentials::Secret("pw".into())));
     conn.accept_describe(ticket, "", "rtsp://public/camera0");
     assert!(
         String::from_utf8_lossy(&conn.take_output()).contains("Content-Base: rtsp://public/camera0/\r\n")
     );
 
-    let request = "SETUP rtsp://h/camera0?t=1/trackID=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP;unicast;client_port=6000-6001\r\n\r\n";
+    let request = "SETUP rtsp://h/camera0?ticket=1/trackID=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP;unicast;client_port=6000-6001\r\n\r\n";
     conn.receive(origin(), request.as_bytes());
-    let Ok(Some(Event::Setup { path, query, transport, ticket, .. })) = conn.poll() else { panic!() };
-    assert_eq!((path.as_str(), query.as_deref()), ("camera0", Some("t=1")));
+    let Ok(Some(Event::Setup { path, credentials, transport, ticket })) = conn.poll() else { panic!() };
+    assert_eq!((path.as_str(), credentials), ("camera0", Credentials::Secret("1".into())));
     assert_eq!(transport, Transport::Udp { rtp: 6000, rtcp: 6001 });
     conn.accept_setup(ticket, Some((1, 2)), 0);
     assert_eq!(conn.transport(), Some(transport));
@@ -193,6 +189,34 @@ fn what_the_driver_learns() {
     conn.accept_play_later(ticket);
     assert!(conn.is_playing());
     assert!(!String::from_utf8_lossy(&conn.take_output()).contains("RTP-Info"));
+}
+
+#[test]
+fn who_is_refused_may_try_again_on_the_same_connection() {
+    let mut conn = Conn::new("s".into(), origin(), Limits::default());
+    for (header, shown) in [
+        ("", Credentials::None),
+        ("Authorization: Basic bWU6d3Jvbmc=\r\n", Credentials::Secret("wrong".into())),
+        ("Authorization: Digest x\r\n", Credentials::Unreadable),
+    ] {
+        let request = format!("DESCRIBE rtsp://h/camera0 RTSP/1.0\r\nCSeq: 1\r\n{header}\r\n");
+        conn.receive(origin(), request.as_bytes());
+        let Ok(Some(Event::Describe { credentials, ticket, .. })) = conn.poll() else { panic!() };
+        assert_eq!(credentials, shown);
+        conn.refuse(ticket, Status::Unauthorized);
+        assert_eq!(
+            conn.take_output(),
+            "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Basic realm=\"camera-service\"\r\n\r\n"
+        );
+    }
+    conn.receive(
+        origin(),
+        b"SETUP rtsp://h/camera0/trackID=0?token=t RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP\r\n\r\n",
+    );
+    let Ok(Some(Event::Setup { credentials, ticket, .. })) = conn.poll() else { panic!() };
+    assert_eq!(credentials, Credentials::Secret("t".into()));
+    conn.refuse(ticket, Status::Unauthorized);
+    assert!(conn.transport().is_none() && conn.deadline().is_some());
 }
 
 #[test]

@@ -35,6 +35,11 @@ fn what_each_file_is_answered() {
                 (&[200, 200, 461, 200, 200, 200, 200], "describe setup-tcp play rtcp rtcp teardown")
             }
             "valid-lf-only-and-folding.txt" => (&[200; 4], "describe setup-tcp play"),
+            "valid-ticket-then-basic.txt" => (&[200; 4], "describe setup-tcp play"),
+            "hostile-credentials.txt" => (
+                &[200; 9],
+                "describe describe describe describe describe describe describe describe describe",
+            ),
             "valid-bodies.txt" => (&[200; 3], ""),
             "hostile-publish.txt" => (&[405, 405], ""),
             "hostile-tls.txt" | "hostile-http.txt" | "hostile-response.txt" | "hostile-frame-first.txt" => {

@@ -2,6 +2,7 @@
 
 mod session;
 mod udp;
+mod viewers;
 
 use std::{
     net::SocketAddr,
@@ -26,12 +27,13 @@ use crate::{
 
 /// RTSP connections at once; each may cost a thread of nothing, but a lagging one megabytes.
 const MAX_CONNECTIONS: usize = 512;
-/// Viewers of one path at once.
-const MAX_READERS_PER_PATH: u32 = 128;
 /// What the kernel may hold back for one viewer. Left to itself it would hide a minute of lag.
 const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// Pause after a failed accept (usually no descriptors left): others may close meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) use viewers::Viewers;
+pub use viewers::{Authorize, Pass, Verdict, Viewer};
 
 /// Finds a path by the name in a viewer's URL.
 pub(crate) type Find = dyn Fn(&PathName) -> Option<Arc<Path>> + Send + Sync;
@@ -70,13 +72,21 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<Bound> {
 /// What every session needs.
 struct Context {
     find: Arc<Find>,
+    authorize: Authorize,
+    viewers: Arc<Viewers>,
     udp: Option<udp::Udp>,
     sessions: AtomicU32,
 }
 
 /// Serves viewers until `stop`; then ends them.
-pub(crate) async fn serve(bound: Bound, find: Arc<Find>, mut stop: watch::Receiver<bool>) {
-    let context = Arc::new(Context { find, udp: bound.udp, sessions: AtomicU32::new(0) });
+pub(crate) async fn serve(
+    bound: Bound,
+    find: Arc<Find>,
+    authorize: Authorize,
+    viewers: Arc<Viewers>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let context = Arc::new(Context { find, authorize, viewers, udp: bound.udp, sessions: AtomicU32::new(0) });
     let mut tasks = JoinSet::new();
     if let Some(udp) = &context.udp {
         tasks.spawn(udp.clone().listen());

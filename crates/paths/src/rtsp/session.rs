@@ -2,10 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -15,7 +12,7 @@ use engine::{
     Frame,
     queue::Popped,
     rtcp,
-    rtsp::{Conn, Event, Limits, Status, Ticket, Transport},
+    rtsp::{Conn, Credentials, Event, Limits, Status, Ticket, Transport},
     sdp,
 };
 use tokio::{
@@ -24,11 +21,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Context, MAX_READERS_PER_PATH, udp::Listed};
+use super::{Context, Pass, Verdict, Viewer, udp::Listed, viewers::Entered};
 use crate::{
     demand::Purpose,
     hub::{Tap, TapKind},
     path::{Lease, Path, PathName},
+    readers::Counted,
 };
 
 /// A viewer who takes nothing for this long is gone (the same as in `MediaMTX`).
@@ -37,6 +35,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause between cached pictures sent at once over UDP, so that no buffer on the way overflows.
 const UDP_PACE: Duration = Duration::from_millis(1);
+/// How often the end of a viewer's time is looked for when the wall clock may have been set meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// Our name in sender reports (RFC 3550 section 6.5.1).
 const CNAME: &str = "camera-service";
 
@@ -56,6 +56,7 @@ pub(super) async fn serve(
         lease: None,
         transport: None,
         listed: None,
+        admitted: None,
         play: None,
         input: BytesMut::with_capacity(2048),
     };
@@ -77,8 +78,17 @@ struct Session<'a> {
     lease: Option<Lease>,
     transport: Option<Transport>,
     listed: Option<Listed>,
+    admitted: Option<Admitted>,
     play: Option<Play>,
     input: BytesMut,
+}
+
+/// What this connection was let in for; another path is asked for anew.
+struct Admitted {
+    path: PathName,
+    ends_at: Option<SystemTime>,
+    /// Only of those let in by name.
+    entered: Option<Entered>,
 }
 
 /// A viewer that plays.
@@ -92,30 +102,13 @@ struct Play {
     _counted: Counted,
 }
 
-/// One viewer in its path's count.
-struct Counted(Arc<Path>);
-
-impl Counted {
-    fn enter(path: &Arc<Path>) -> Option<Self> {
-        let room = |n: u32| (n < MAX_READERS_PER_PATH).then_some(n + 1);
-        path.readers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
-        Some(Self(path.clone()))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let count: &AtomicU32 = &self.0.readers;
-        count.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 enum Wake {
     Input(std::io::Result<usize>),
     Media(Option<Popped>),
     Deadline,
     Report,
     SourceGone,
+    NoLonger(&'static str),
 }
 
 impl Session<'_> {
@@ -146,6 +139,10 @@ impl Session<'_> {
                 Wake::SourceGone => {
                     self.goodbye().await;
                     return Err(Ended("the source was given up"));
+                }
+                Wake::NoLonger(reason) => {
+                    self.goodbye().await;
+                    return Err(Ended(reason));
                 }
                 Wake::Report => self.report().await?,
                 Wake::Deadline => {
@@ -181,8 +178,23 @@ impl Session<'_> {
                 _ = gone => Wake::SourceGone,
             }
         };
+        let admitted = async {
+            let Some(admitted) = &self.admitted else { return std::future::pending().await };
+            let revoked = async {
+                match &admitted.entered {
+                    Some(entered) => entered.ended().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = revoked => Wake::NoLonger("what let the viewer in was revoked"),
+                () = reached(admitted.ends_at) => Wake::NoLonger("what let the viewer in has expired"),
+            }
+        };
         self.input.reserve(1024);
         tokio::select! {
+            biased;
+            wake = admitted => wake,
             read = self.stream.read_buf(&mut self.input) => Wake::Input(read),
             wake = playing => wake,
             () = overdue => Wake::Deadline,
@@ -210,8 +222,8 @@ impl Session<'_> {
 
     async fn event(&mut self, event: Event) -> Step {
         match event {
-            Event::Describe { path, ticket, .. } => {
-                if let Some((path, ticket)) = self.acquire(&path, ticket).await {
+            Event::Describe { path, credentials, ticket } => {
+                if let Some((path, ticket)) = self.acquire(&path, &credentials, ticket).await {
                     let Some(params) = path.hub.params() else {
                         self.conn.refuse(ticket, Status::Unavailable);
                         return Ok(());
@@ -221,8 +233,8 @@ impl Session<'_> {
                     self.conn.accept_describe(ticket, &sdp::describe(&params, origin), "");
                 }
             }
-            Event::Setup { path, transport, ticket, .. } => {
-                if let Some((path, ticket)) = self.acquire(&path, ticket).await {
+            Event::Setup { path, credentials, transport, ticket } => {
+                if let Some((path, ticket)) = self.acquire(&path, &credentials, ticket).await {
                     self.setup(&path, transport, ticket);
                 }
             }
@@ -233,6 +245,8 @@ impl Session<'_> {
                 self.transport = None;
                 self.listed = None;
                 self.lease = None;
+                // A ticket is good for one beginning.
+                self.admitted = None;
             }
             Event::Rtcp(packet) => {
                 if rtcp::is_receiver_report(&packet) {
@@ -243,8 +257,49 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Makes sure frames of that path flow; otherwise refuses the request.
-    async fn acquire(&mut self, name: &str, ticket: Ticket) -> Option<(Arc<Path>, Ticket)> {
+    /// May this viewer watch that path? It is asked once for each path, not again for each request: the
+    /// address of a track does not hold what the address of its stream held.
+    fn admit(&mut self, path: &PathName, credentials: &Credentials) -> Result<(), Status> {
+        if self.admitted.as_ref().is_some_and(|admitted| admitted.path == *path) {
+            return Ok(());
+        }
+        let ask = || match (self.context.authorize)(&Viewer {
+            path,
+            address: self.peer.ip().to_canonical(),
+            credentials,
+        }) {
+            Verdict::Pass(pass) => Ok(pass),
+            Verdict::Unauthorized => Err(Status::Unauthorized),
+            Verdict::NotFound => Err(Status::NotFound),
+        };
+        self.admitted = loop {
+            let round = self.context.viewers.round();
+            let Pass { principal, ends_at } = ask()?;
+            let Some(principal) = principal else {
+                break Some(Admitted { path: path.clone(), ends_at, entered: None });
+            };
+            // Asked again if anybody was turned away meanwhile, which is seldom.
+            if let Some(entered) = self.context.viewers.enter(principal, round) {
+                break Some(Admitted { path: path.clone(), ends_at, entered: Some(entered) });
+            }
+        };
+        Ok(())
+    }
+
+    /// Makes sure frames of that path may be watched and flow; otherwise refuses the request.
+    async fn acquire(
+        &mut self,
+        name: &str,
+        credentials: &Credentials,
+        ticket: Ticket,
+    ) -> Option<(Arc<Path>, Ticket)> {
+        // No path has a name that is none; of all others, who is not let in learns nothing.
+        let admitted =
+            PathName::new(name).ok_or(Status::NotFound).and_then(|name| self.admit(&name, credentials));
+        if let Err(status) = admitted {
+            self.conn.refuse(ticket, status);
+            return None;
+        }
         if let Some(lease) = self.lease.as_ref().filter(|lease| lease.path().name.as_str() == name) {
             return Some((lease.path().clone(), ticket));
         }
@@ -293,7 +348,7 @@ impl Session<'_> {
             return Ok(());
         };
         let path = lease.path().clone();
-        let Some(counted) = Counted::enter(&path) else {
+        let Some(counted) = Counted::enter(&path.readers) else {
             self.conn.refuse(ticket, Status::NotEnoughBandwidth);
             return Ok(());
         };
@@ -388,5 +443,13 @@ impl Session<'_> {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Until the wall clock has reached `at`. It may be set meanwhile, so it is looked at now and then.
+async fn reached(at: Option<SystemTime>) {
+    let Some(at) = at else { return std::future::pending().await };
+    while let Ok(left) = at.duration_since(SystemTime::now()) {
+        tokio::time::sleep(left.clamp(Duration::from_millis(1), LOOK_AGAIN)).await;
     }
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 pub use fuzzing::fuzz;
 pub(crate) use logging::{Format, Level, Logging};
 use marks::Marks;
-pub(crate) use security::Security;
+pub(crate) use security::{MediaAuth, Security};
 pub(crate) use websocket::WebSocket;
 
 /// Where to look.
@@ -182,6 +182,7 @@ mod tests {
             ("security.auth_timeout", "30s default"),
             ("security.max_auth_failures", "20 default"),
             ("security.allowed_hosts", "[] default"),
+            ("security.media_auth", "non_loopback default"),
             ("logging.level", "info default"),
             ("logging.format", "json default"),
             ("media.public_host", "null default"),

@@ -7,6 +7,15 @@ use control::settings::{Section, Settings};
 use super::marks::Marks;
 use crate::security::{Secret, origin};
 
+/// Which viewers must show a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MediaAuth {
+    /// Those of other machines.
+    NonLoopback,
+    /// All.
+    Always,
+}
+
 /// The checked section.
 #[derive(Debug, Clone)]
 pub(crate) struct Security {
@@ -28,6 +37,7 @@ pub(crate) struct Security {
     pub(crate) allowed_origins: Vec<String>,
     /// Names under which this service may be reached, besides addresses and localhost.
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) media_auth: MediaAuth,
 }
 
 impl Security {
@@ -65,6 +75,10 @@ impl Security {
             max_auth_failures: section.integer("max_auth_failures", 20, 1..=10_000) as u32,
             allowed_origins: section.texts("allowed_origins"),
             allowed_hosts: section.texts("allowed_hosts"),
+            media_auth: section.choice(
+                "media_auth",
+                &[("non_loopback", MediaAuth::NonLoopback), ("always", MediaAuth::Always)],
+            ),
         };
         for wrong in config.allowed_origins.iter().filter(|text| !origin::is_origin(text)) {
             let what = format!("`{wrong}` is not an origin such as https://console.example.org");

@@ -43,6 +43,18 @@ impl Access {
         }
     }
 
+    /// Counts and notes what somebody else has judged: a ticket, opened.
+    pub(crate) fn accept(
+        &self,
+        opened: Result<Principal, &'static str>,
+        address: IpAddr,
+        method: &'static str,
+    ) -> Result<Arc<Principal>, Error> {
+        let principal = Arc::new(opened.map_err(|reason| self.refuse(address, method, reason))?);
+        self.note(Some(principal.clone()), address, method, Outcome::Granted, None);
+        Ok(principal)
+    }
+
     /// Notes a credential that cannot be one.
     pub(crate) fn refuse(&self, address: IpAddr, method: &'static str, reason: &str) -> Error {
         // A panic elsewhere cannot have left the counts unusable.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     audit::{self, Audit, Entry, Pending},
     security::{Principal, Role, Scope, Session},
+    viewing::Viewing,
     wire::{Authenticate, Authenticated, Code, Device, Error, FromParams, Params, UrlBase},
 };
 
@@ -25,6 +26,7 @@ pub(crate) struct Service {
     pub(crate) controller: Controller,
     pub(crate) access: Access,
     pub(crate) audit: Audit,
+    pub(crate) viewing: Viewing,
 }
 
 /// Where a caller is.

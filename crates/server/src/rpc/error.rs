@@ -1,11 +1,16 @@
 //! From the Controller's kinds of failure to the contract's codes.
 
+use std::time::Duration;
+
 use control::Kind;
 
 use crate::{
     security::Scope,
     wire::{Code, Error},
 };
+
+/// When something that others hold may be free again; nobody knows, but asking without end helps nobody.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// A number under which the log knows more than an answer tells.
 pub(crate) fn correlation_id() -> String {
@@ -65,6 +70,7 @@ pub(crate) fn from_control(error: control::Error, scope: &Scope, correlation_id:
         Kind::StorageFull { available, required } => {
             new(Code::StorageFull).with("available_space", available).with("required_space", required)
         }
+        Kind::TooMany => Error::limited(&public, TRY_AGAIN),
         Kind::Internal => {
             tracing::error!(correlation_id, reason = public, detail = private, "a call failed");
             Error::internal(correlation_id)
@@ -110,6 +116,7 @@ mod tests {
                 -32602,
                 r#""param":"filename","reason":"said","rule":"unique""#,
             ),
+            (Kind::TooMany, -32040, r#""reason":"said","retry_after_ms":10000"#),
             (Kind::Unsupported { feature: "avi".into() }, -32030, r#""feature":"avi","reason":"said""#),
             (
                 Kind::Dependency { dependency: "camera", retryable: true },

@@ -128,6 +128,9 @@ pub(crate) static METHODS: &[Method] = &[
     // Streams
     method!(Viewer Read General, get_streams, "The streams of all cameras"),
     method!(Viewer Read General, try get_stream_url(OfCamera), "Where one camera is watched, ready for a player"),
+    method!(Viewer Read General, try get_stream_status(OfCamera), "What one stream is doing, as measured"),
+    method!(Operator Command General, async start_streaming(OfCamera), "Keep a stream ready until you stop it, or nobody watches; frames flow when this answers"),
+    method!(Operator Command General, async stop_streaming(OfCamera), "Keep it ready for you no longer; what others need goes on"),
     // Pictures and recordings
     method!(Operator Command Own, async take_snapshot(TakeSnapshot), "A picture of now, kept as a file"),
     method!(Operator Command Own, async start_recording(StartRecording), "Begin a recording; its file holds its first key frame when this answers"),
@@ -173,6 +176,8 @@ mod tests {
             let (least, effect) = match method.name {
                 "take_snapshot"
                 | "start_recording"
+                | "start_streaming"
+                | "stop_streaming"
                 | "stop_recording"
                 | "delete_recording"
                 | "delete_snapshot"

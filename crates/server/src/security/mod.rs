@@ -8,6 +8,7 @@ pub(crate) mod origin;
 mod role;
 mod secret;
 mod session;
+mod ticket;
 
 pub(crate) use failures::{Failures, Noted, block};
 pub(crate) use jwt::{Issue, Refusal, Tokens};
@@ -15,3 +16,4 @@ pub use jwt_fuzzing::fuzz as fuzz_jwt;
 pub(crate) use role::Role;
 pub(crate) use secret::{Secret, kept_in, load_or_make};
 pub(crate) use session::{Credential, Principal, Scope, Session};
+pub(crate) use ticket::{Ticket, Tickets, holder_name};

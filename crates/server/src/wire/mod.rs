@@ -22,7 +22,7 @@ pub(crate) use storage::{
     CleanUp, CleanedUp, OfFile, OfRecordings, Protected, RecordingInfo, Removed, Retention, SetRetention,
     SnapshotInfo, StorageInfo,
 };
-pub(crate) use streams::{Stream, StreamUrl, UrlBase};
+pub(crate) use streams::{Stream, StreamStatus, StreamUrl, Streaming, StreamingEnd, UrlBase};
 
 use std::time::{Duration, SystemTime};
 

@@ -7,7 +7,8 @@ use control::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::time;
+use super::{seconds, time};
+use crate::security;
 
 /// Addresses of one camera's stream; a protocol that is not served is null.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -39,6 +40,13 @@ impl UrlBase {
     /// Where RTSP is served; `None`: it is not.
     pub(crate) fn rtsp(&self) -> Option<String> {
         self.rtsp_port.map(|port| format!("rtsp://{}:{port}", self.host))
+    }
+
+    /// Does the address lead to this machine itself?
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// Where one camera is watched.
@@ -85,12 +93,30 @@ pub(crate) struct StreamUrl {
     available: bool,
     active_consumers: u32,
     stream_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<Ticket>,
+}
+
+/// Lets a player in.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Ticket {
+    token: String,
+    expires_at: String,
 }
 
 impl StreamUrl {
-    pub(crate) fn new(detail: &api::CameraDetail, urls: &UrlBase) -> Self {
+    /// `guarded`: whoever follows the addresses needs a credential, so they hold the ticket.
+    pub(crate) fn new(
+        detail: &api::CameraDetail,
+        urls: &UrlBase,
+        ticket: Option<security::Ticket>,
+        guarded: bool,
+    ) -> Self {
         let id = detail.camera.id;
-        let streams = urls.streams(id);
+        let mut streams = urls.streams(id);
+        if let Some(ticket) = ticket.as_ref().filter(|_| guarded) {
+            streams.rtsp = streams.rtsp.map(|url| format!("{url}?ticket={}", ticket.token));
+        }
         let available = detail.camera.status == CameraStatus::Connected;
         Self {
             device: id.to_string(),
@@ -105,6 +131,110 @@ impl StreamUrl {
                 // Failed, or of a camera that cannot be used.
                 _ => "ERROR",
             },
+            ticket: ticket.map(|ticket| Ticket { token: ticket.token, expires_at: time(ticket.expires_at) }),
+        }
+    }
+}
+
+/// Gives what one stream is doing.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct StreamStatus {
+    device: String,
+    stream_name: String,
+    status: &'static str,
+    ready: bool,
+    readers: u32,
+    metrics: Metrics,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_frame_age_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Metrics {
+    bytes_sent: u64,
+    frames_sent: u64,
+    /// Bits a second; 0 when nothing comes.
+    bitrate: u64,
+    fps: f64,
+}
+
+impl From<api::Stream> for StreamStatus {
+    fn from(stream: api::Stream) -> Self {
+        Self {
+            device: stream.id.to_string(),
+            stream_name: stream.id.to_string(),
+            status: match stream.state {
+                StreamState::Idle => "INACTIVE",
+                StreamState::Starting => "STARTING",
+                StreamState::Live => "ACTIVE",
+                StreamState::Stopping => "STOPPING",
+                StreamState::Failed => "ERROR",
+            },
+            ready: stream.state == StreamState::Live,
+            readers: stream.readers,
+            metrics: Metrics {
+                bytes_sent: stream.bytes_sent,
+                frames_sent: stream.frames,
+                bitrate: stream.bitrate_bps.unwrap_or(0),
+                fps: (stream.fps.unwrap_or(0.0) * 100.0).round() / 100.0,
+            },
+            last_frame_age_ms: stream.last_frame_age.map(|age| age.as_millis() as u64),
+            start_time: stream.started_at.map(time),
+        }
+    }
+}
+
+/// Gives a stream that is kept ready.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Streaming {
+    device: String,
+    stream_name: String,
+    stream_url: Option<String>,
+    streams: Streams,
+    status: &'static str,
+    start_time: String,
+    auto_close_after: f64,
+}
+
+impl Streaming {
+    pub(crate) fn new(started: &api::StreamingStarted, urls: &UrlBase) -> Self {
+        let streams = urls.streams(started.device);
+        Self {
+            device: started.device.to_string(),
+            stream_name: started.device.to_string(),
+            stream_url: streams.rtsp.clone(),
+            streams,
+            status: "STARTED",
+            start_time: time(started.start_time),
+            auto_close_after: seconds(started.close_after),
+        }
+    }
+}
+
+/// Gives a stream that is kept ready no longer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct StreamingEnd {
+    device: String,
+    stream_name: String,
+    status: &'static str,
+    start_time: String,
+    end_time: String,
+    duration: f64,
+    stream_continues: bool,
+}
+
+impl From<api::StreamingStopped> for StreamingEnd {
+    fn from(stopped: api::StreamingStopped) -> Self {
+        Self {
+            device: stopped.device.to_string(),
+            stream_name: stopped.device.to_string(),
+            status: "STOPPED",
+            start_time: time(stopped.start_time),
+            end_time: time(stopped.end_time),
+            duration: seconds(stopped.duration),
+            stream_continues: stopped.stream_continues,
         }
     }
 }
@@ -123,6 +253,10 @@ mod tests {
         assert_eq!(url(None, "[::1]"), "rtsp://[::1]:8554/camera3");
         assert_eq!(url(Some("cam.example"), "localhost"), "rtsp://cam.example:8554/camera3");
         assert_eq!(url(Some("2001:db8::1"), "localhost"), "rtsp://[2001:db8::1]:8554/camera3");
+        let loopback =
+            |host: &str| UrlBase::new(&Viewing { public_host: None, rtsp_port: None }, host).is_loopback();
+        assert!(["localhost", "127.0.0.1", "127.1.2.3", "[::1]"].into_iter().all(loopback));
+        assert!(!["192.0.2.1", "[2001:db8::1]", "localhost.example", "cam"].into_iter().any(loopback));
         let off = UrlBase::new(&Viewing { public_host: None, rtsp_port: None }, "localhost");
         assert!(off.streams(CameraId(0)).rtsp.is_none());
     }

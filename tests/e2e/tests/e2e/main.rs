@@ -12,4 +12,5 @@ mod sources;
 mod spec;
 mod strangers;
 mod transport;
+mod viewers;
 mod watch;

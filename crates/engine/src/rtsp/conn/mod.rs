@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Status, Transport,
+    Credentials, Status, Transport,
     input::{Input, Item},
     message::Response,
 };
@@ -44,10 +44,8 @@ pub enum Event {
     Describe {
         /// Decoded, without slashes at its ends.
         path: String,
-        /// As sent, without the `?`.
-        query: Option<String>,
-        /// The Authorization header as sent.
-        authorization: Option<String>,
+        /// Not judged: who may not watch is refused with [`Status::Unauthorized`] and may try again.
+        credentials: Credentials,
         /// For the answer.
         ticket: Ticket,
     },
@@ -56,10 +54,8 @@ pub enum Event {
     Setup {
         /// Decoded, without slashes at its ends and without the track.
         path: String,
-        /// As sent, without the `?`.
-        query: Option<String>,
-        /// The Authorization header as sent.
-        authorization: Option<String>,
+        /// Not judged: who may not watch is refused with [`Status::Unauthorized`] and may try again.
+        credentials: Credentials,
         /// The first the client offered that can be served.
         transport: Transport,
         /// For the answer.

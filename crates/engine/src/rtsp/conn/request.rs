@@ -2,7 +2,7 @@
 
 use super::{Awaiting, Conn, Event, Kind, Setup, State, Ticket, Violation};
 use crate::rtsp::{
-    Status, Transport,
+    Credentials, Status, Transport,
     message::{Request, Response},
     uri::{MAX_URI_BYTES, Uri},
 };
@@ -44,8 +44,8 @@ impl Conn {
             }
             ("DESCRIBE", State::Init | State::Ready) => {
                 let ticket = self.await_answer(cseq, Kind::Describe(uri.base()));
-                let authorization = request.header("Authorization").map(str::to_owned);
-                Some(Event::Describe { path: uri.path, query: uri.query, authorization, ticket })
+                let credentials = shown(request, &uri);
+                Some(Event::Describe { path: uri.path, credentials, ticket })
             }
             ("SETUP", State::Init | State::Ready) => self.setup(cseq, request, uri),
             ("PLAY", State::Ready) => Some(Event::Play { ticket: self.await_answer(cseq, Kind::Play) }),
@@ -129,8 +129,8 @@ impl Conn {
         };
         let kind = Kind::Setup(Setup { path: uri.path.clone(), base: uri.base(), transport });
         let ticket = self.await_answer(cseq, kind);
-        let authorization = request.header("Authorization").map(str::to_owned);
-        Some(Event::Setup { path: uri.path, query: uri.query, authorization, transport, ticket })
+        let credentials = shown(request, &uri);
+        Some(Event::Setup { path: uri.path, credentials, transport, ticket })
     }
 
     fn await_answer(&mut self, cseq: u32, kind: Kind) -> Ticket {
@@ -146,7 +146,7 @@ impl Conn {
             response = response.header("Allow", METHODS);
         }
         if status == Status::Unauthorized {
-            response = response.header("WWW-Authenticate", "Basic realm=\"cameras\"");
+            response = response.header("WWW-Authenticate", "Basic realm=\"camera-service\"");
         }
         response.write(&mut self.output);
     }
@@ -163,4 +163,8 @@ impl Conn {
     pub(super) fn session_header(&self) -> String {
         format!("{};timeout={}", self.session_id, self.limits.session.as_secs())
     }
+}
+
+fn shown(request: &Request, uri: &Uri) -> Credentials {
+    Credentials::read(request.header("Authorization"), uri.query.as_deref())
 }

@@ -14,4 +14,4 @@ pub(super) use storage::{
     cleanup_old_files, delete_recording, delete_snapshot, get_recording_info, get_snapshot_info,
     get_storage_info, protect_recording, set_retention_policy, unprotect_recording,
 };
-pub(super) use streams::{get_stream_url, get_streams};
+pub(super) use streams::{get_stream_status, get_stream_url, get_streams, start_streaming, stop_streaming};

@@ -1,0 +1,132 @@
+//! Tickets: a few minutes in which a player may begin to watch one camera, in the name of whoever asked
+//! for its address. Short, since players cut long addresses off; of no use for any call.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use control::CameraId;
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, Principal, Role, Scope, Secret};
+
+/// How long a ticket is good to begin with; what was begun goes on.
+const LIFE: Duration = Duration::from_mins(5);
+/// What tells a ticket from other credentials, and this kind from later ones. No token can begin so.
+const PREFIX: &str = "mt1.";
+/// Makes a key of its own of the secret that signs tokens: neither can be taken for the other.
+const LABEL: &[u8] = b"camera-service media ticket 1";
+/// Half of HMAC-SHA-256, which is as much as RFC 2104 section 5 lets go.
+const MAC_BYTES: usize = 16;
+/// ffmpeg fails on addresses near 1,000 characters.
+const MAX_CHARS: usize = 900;
+
+/// A new ticket. It has no `Debug`: it is a credential.
+pub(crate) struct Ticket {
+    pub(crate) token: String,
+    pub(crate) expires_at: SystemTime,
+}
+
+/// Issues and reads tickets.
+pub(crate) struct Tickets(hmac::Key);
+
+/// What a ticket says: which camera, until which second, in whose name. JSON, as short as it can be.
+#[derive(Serialize, Deserialize)]
+struct Said(u16, u64, Holder);
+
+/// A principal in as few letters as possible. Times in milliseconds.
+#[derive(Serialize, Deserialize)]
+struct Holder {
+    #[serde(rename = "u")]
+    user: String,
+    #[serde(rename = "r")]
+    role: String,
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(rename = "i")]
+    issued_ms: u64,
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    ends_ms: Option<u64>,
+}
+
+impl Tickets {
+    pub(crate) fn new(secret: &Secret) -> Self {
+        let parent = hmac::Key::new(hmac::HMAC_SHA256, secret.bytes());
+        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&parent, LABEL).as_ref()))
+    }
+
+    /// A ticket for `camera`, which must be in the principal's scope. `None`: their name is too long for an
+    /// address.
+    pub(crate) fn issue(&self, principal: &Principal, camera: CameraId, now: SystemTime) -> Option<Ticket> {
+        let end = now + LIFE;
+        let end_s = seconds(principal.ends_at.map_or(end, |ends_at| ends_at.min(end)));
+        let said = serde_json::to_vec(&Said(camera.0, end_s, Holder::of(principal))).ok()?;
+        let mac = hmac::sign(&self.0, &said);
+        let coded = BASE64_URL_SAFE_NO_PAD.encode([&mac.as_ref()[..MAC_BYTES], &said].concat());
+        let expires_at = UNIX_EPOCH + Duration::from_secs(end_s);
+        (coded.len() <= MAX_CHARS).then(|| Ticket { token: format!("{PREFIX}{coded}"), expires_at })
+    }
+
+    /// Is this meant to be a ticket, rather than another credential?
+    pub(crate) fn looks_like_one(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
+    /// In whose name a ticket lets somebody in: a principal that may know of one camera. An error says why
+    /// not, for whoever showed it.
+    pub(crate) fn open(&self, ticket: &str, now: SystemTime) -> Result<Principal, &'static str> {
+        const FORGED: &str = "the ticket is not one of this service";
+        const EXPIRED: &str = "the ticket has expired";
+        let coded = ticket.strip_prefix(PREFIX).filter(|coded| coded.len() <= MAX_CHARS).ok_or(FORGED)?;
+        let plain = BASE64_URL_SAFE_NO_PAD.decode(coded).map_err(|_| FORGED)?;
+        let (mac, said) = plain.split_at_checked(MAC_BYTES).ok_or(FORGED)?;
+        let right = hmac::sign(&self.0, said);
+        verify_slices_are_equal(mac, &right.as_ref()[..MAC_BYTES]).map_err(|_| FORGED)?;
+        let Said(camera, end_s, holder) = serde_json::from_slice(said).map_err(|_| FORGED)?;
+        let principal = holder.principal(Scope::Only([CameraId(camera)].into())).ok_or(FORGED)?;
+        if seconds(now) >= end_s || principal.is_over(now) { Err(EXPIRED) } else { Ok(principal) }
+    }
+}
+
+/// The name in which a viewer watches: enough to tell later whether the credential behind it is still good.
+pub(crate) fn holder_name(principal: &Principal) -> String {
+    serde_json::to_string(&Holder::of(principal)).expect("texts and numbers can be written as JSON")
+}
+
+impl Holder {
+    fn of(principal: &Principal) -> Self {
+        let Credential::Token { id, issued_at } = &principal.credential;
+        Self {
+            user: principal.user.clone(),
+            role: principal.role.as_str().to_owned(),
+            id: id.clone(),
+            issued_ms: milliseconds(*issued_at),
+            ends_ms: principal.ends_at.map(milliseconds),
+        }
+    }
+
+    fn principal(self, scope: Scope) -> Option<Principal> {
+        let time = |ms| UNIX_EPOCH + Duration::from_millis(ms);
+        let ends_at = self.ends_ms.map(time);
+        Some(Principal {
+            user: self.user,
+            role: Role::parse(&self.role)?,
+            scope,
+            credential: Credential::Token { id: self.id, issued_at: time(self.issued_ms) },
+            expires_at: ends_at,
+            ends_at,
+        })
+    }
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+#[path = "ticket_tests.rs"]
+mod tests;
