@@ -11,6 +11,7 @@ use crate::{
     api::{PictureFormat, RecordingFormat},
     retention,
     storage::Limits,
+    timelapse,
 };
 
 /// What the Controller needs to start. Made by [`Config::read`] only.
@@ -25,6 +26,7 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) retention: retention::Config,
     pub(crate) public_host: Option<String>,
+    pub(crate) timelapse: Vec<timelapse::Config>,
 }
 
 /// Section `recording`, as far as it is not about disks.
@@ -80,6 +82,7 @@ impl Config {
             recording,
             snapshot,
             public_host,
+            timelapse: timelapse::Config::read(settings),
             data_dir,
         }
     }

@@ -25,15 +25,20 @@ use crate::{
     error::{Error, Kind, Result},
     leases::Leases,
     pictures::Pictures,
+    plugged::Plugged,
     recordings::Recordings,
     retention::Retention,
     snapshots::Snapshots,
     state::State,
     storage::Limits,
+    timelapse,
 };
 
 /// The word on which `main` calls [`crate::run_child`].
 const CHILD_SUBCOMMAND: &str = "__child";
+
+/// Remembers which camera had which number.
+const KNOWN_CAMERAS: &str = "cameras.json";
 
 /// The one door to cameras, streams and files. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,6 +48,8 @@ pub struct Controller(Arc<Inner>);
 struct Inner {
     config: Config,
     cameras: Cameras,
+    plugged: Plugged,
+    state: Arc<State>,
     paths: Paths,
     files: Files,
     recordings: Recordings,
@@ -69,22 +76,23 @@ impl Controller {
         let ffmpeg = Arc::<OnceLock<Ffmpeg>>::default();
         // Nobody waits for it: a small machine takes seconds to load ffmpeg for the first time.
         tokio::spawn(look_for_ffmpeg(launcher.clone(), ffmpeg.clone()));
-        let cameras = Cameras::scan(&config.cameras);
+        let cameras = Cameras::open(&config.cameras, config.data_dir.join(KNOWN_CAMERAS)).map_err(|e| {
+            Error::new(Kind::Internal, "the list of known cameras cannot be read").with_private(e)
+        })?;
         let paths = Paths::start(config.paths.clone(), launcher, authorize)
             .await
             .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
-        for camera in cameras.list() {
-            if let Some(source) = source(&camera) {
-                paths
-                    .add(path_of(camera.id), source)
-                    .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
-            }
-            tracing::info!(id = %camera.id, name = camera.name, kind = ?camera.kind, status = ?camera.status, "camera");
-        }
+        let plugged = Plugged::new(
+            cameras.clone(),
+            paths.clone(),
+            config.cameras.scan_interval,
+            config.cameras.auto_start_streams,
+        );
+        plugged.begin().map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         let unread =
             |e| Error::new(Kind::Internal, "what was set through the API cannot be read").with_private(e);
-        let state = State::open(&config.data_dir).map_err(unread)?;
-        let retention = Retention::new(config.retention, files.clone(), state, &config.data_dir);
+        let state = Arc::new(State::open(&config.data_dir).map_err(unread)?);
+        let retention = Retention::new(config.retention, files.clone(), state.clone(), &config.data_dir);
         let (stop, told) = watch::channel(false);
         tokio::spawn(retention.clone().run(told));
         let recordings = Recordings::new(config.recording, config.limits, files.clone(), paths.clone());
@@ -95,9 +103,11 @@ impl Controller {
             paths: paths.clone(),
             pictures: Pictures::start()?,
         };
-        Ok(Self(Arc::new(Inner {
+        let controller = Self(Arc::new(Inner {
             config,
             cameras,
+            plugged,
+            state,
             paths,
             files,
             recordings,
@@ -107,7 +117,18 @@ impl Controller {
             stop,
             ffmpeg,
             _held: held,
-        })))
+        }));
+        controller.begin();
+        Ok(controller)
+    }
+
+    /// Starts what goes on by itself.
+    fn begin(&self) {
+        tokio::spawn(self.0.plugged.clone().run(self.0.stop.subscribe(), |_| {}));
+        for entry in &self.0.config.timelapse {
+            // Stopped before anything else, so it does not keep the house alive.
+            tokio::spawn(timelapse::run(self.clone(), *entry, self.0.stop.subscribe()));
+        }
     }
 
     /// Finishes recordings, then ends sources and viewers. `false`: not all was complete within `grace`.
@@ -273,13 +294,26 @@ impl Controller {
             let readiness = if all { Readiness::Ready } else { Readiness::Partial };
             (readiness, format!("{} of {} cameras can be used", available.len(), cameras.len()))
         };
-        // Cameras are looked for once, at the start.
-        SystemStatus { readiness, message, available, discovery_active: false }
+        // Until the end: the devices are looked at again and again.
+        let discovery_active = !*self.0.stop.borrow();
+        SystemStatus { readiness, message, available, discovery_active }
     }
 
     /// The folder for everything the service keeps.
     pub fn data_dir(&self) -> &Path {
         self.0.config.data_dir()
+    }
+
+    pub(crate) fn all_cameras(&self) -> &Cameras {
+        &self.0.cameras
+    }
+
+    pub(crate) fn plugged(&self) -> &Plugged {
+        &self.0.plugged
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.0.state.clone()
     }
 
     pub(crate) fn files(&self) -> &Files {
@@ -310,7 +344,7 @@ impl Controller {
         }
     }
 
-    fn known(&self, id: CameraId) -> Result<cameras::Camera> {
+    pub(crate) fn known(&self, id: CameraId) -> Result<cameras::Camera> {
         self.0.cameras.get(id).ok_or_else(|| self.not_found(id, None, "there is no such camera"))
     }
 
@@ -334,7 +368,7 @@ impl Controller {
         Error::new(Kind::CameraNotFound { device: Some(id), state, available }, public)
     }
 
-    fn listed(&self, camera: &cameras::Camera) -> Camera {
+    pub(crate) fn listed(&self, camera: &cameras::Camera) -> Camera {
         let stream = self.0.paths.status(&path_of(camera.id));
         let failed = stream.as_ref().is_some_and(|stream| stream.state == base::supervisor::State::Failed);
         let params = stream.as_ref().and_then(|stream| stream.params.as_ref());
@@ -383,22 +417,4 @@ async fn look_for_ffmpeg(launcher: Launcher, told: Arc<OnceLock<Ffmpeg>>) {
     }
     // Nobody else sets it.
     let _ = told.set(ffmpeg);
-}
-
-fn source(camera: &cameras::Camera) -> Option<paths::Source> {
-    if camera.status == cameras::Status::Error {
-        return None;
-    }
-    Some(match &camera.source {
-        cameras::Source::Ffmpeg { input, copy_h264 } => paths::Source::Ffmpeg {
-            input: input.clone(),
-            picture: paths::Picture { size: camera.size, fps: camera.fps },
-            copy_h264: *copy_h264,
-            description: match camera.kind {
-                cameras::Kind::Test => "test pattern".into(),
-                cameras::Kind::V4l2 | cameras::Kind::Rtsp => "camera on this machine".into(),
-            },
-        },
-        cameras::Source::Rtsp { url } => paths::Source::Rtsp { url: url.clone() },
-    })
 }

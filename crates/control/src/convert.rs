@@ -27,6 +27,30 @@ pub(crate) fn stream_state(state: State) -> StreamState {
     }
 }
 
+/// How a camera's frames are had; `None`: they cannot be.
+pub(crate) fn source(camera: &cameras::Camera) -> Option<paths::Source> {
+    if camera.status != cameras::Status::Connected {
+        return None;
+    }
+    Some(match &camera.source {
+        cameras::Source::Ffmpeg { input, copy_h264 } => paths::Source::Ffmpeg {
+            input: input.clone(),
+            picture: paths::Picture {
+                size: camera.size,
+                fps: camera.fps,
+                bitrate_bps: camera.bitrate_bps,
+                quarter_turns: camera.quarter_turns,
+            },
+            copy_h264: *copy_h264,
+            description: match camera.kind {
+                cameras::Kind::Test => "test pattern".into(),
+                cameras::Kind::V4l2 | cameras::Kind::Rtsp => "camera on this machine".into(),
+            },
+        },
+        cameras::Source::Rtsp { url } => paths::Source::Rtsp { url: url.clone() },
+    })
+}
+
 pub(crate) fn camera_kind(kind: cameras::Kind) -> CameraKind {
     match kind {
         cameras::Kind::V4l2 => CameraKind::V4l2,

@@ -72,14 +72,14 @@ pub(crate) struct Retention(Arc<Inner>);
 struct Inner {
     config: Config,
     files: Files,
-    state: State,
+    state: Arc<State>,
     policy: watch::Sender<RetentionPolicy>,
     clock: Mutex<ClockGuard>,
     last_time: PathBuf,
 }
 
 impl Retention {
-    pub(crate) fn new(config: Config, files: Files, state: State, data_dir: &std::path::Path) -> Self {
+    pub(crate) fn new(config: Config, files: Files, state: Arc<State>, data_dir: &std::path::Path) -> Self {
         let last_time = data_dir.join(LAST_TIME);
         let stored = std::fs::read_to_string(&last_time).ok();
         let stored = stored.as_deref().map(str::trim).and_then(time::parse_rfc3339);
@@ -234,7 +234,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         let files = Files::open(&files::Config::read(&mut settings, dir.path())).unwrap().0;
-        let state = State::open(dir.path()).unwrap();
+        let state = Arc::new(State::open(dir.path()).unwrap());
         let retention = Retention::new(read(&[]).unwrap(), files, state, dir.path());
         assert_eq!(retention.rules(true).max_age, Some(Duration::from_hours(720)));
         assert_eq!(retention.rules(false).max_age, None, "a clock that jumped removes nothing");

@@ -32,11 +32,11 @@ impl State {
     }
 
     /// Keeps these values; when that fails, none of them counts.
-    pub(crate) fn set(&self, new: impl IntoIterator<Item = (&'static str, Value)>) -> io::Result<()> {
+    pub(crate) fn set<K: Into<String>>(&self, new: impl IntoIterator<Item = (K, Value)>) -> io::Result<()> {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         // Read again: a value may have been dropped meanwhile, by the command for it.
         let mut values = read(&self.dir)?;
-        values.extend(new.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        values.extend(new.into_iter().map(|(key, value)| (key.into(), value)));
         write(&self.dir, &values)
     }
 }

@@ -85,7 +85,7 @@ fn act(path: &Arc<Path>, action: Action, run: &mut Option<Run>) {
     match action {
         Action::Start => {
             let (orders, told) = watch::channel(Order::Run);
-            let source = path.source.clone();
+            let source = path.source();
             let (codec, launcher, hub) = (path.codec.clone(), path.launcher.clone(), path.hub.clone());
             let task = tokio::spawn(source::run(source, codec, launcher, hub, told));
             *run = Some(Run { orders, task });

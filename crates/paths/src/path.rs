@@ -85,7 +85,8 @@ pub struct Status {
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) name: PathName,
-    pub(crate) source: Source,
+    /// Counts from its next run on.
+    source: Mutex<Source>,
     pub(crate) codec: CodecConfig,
     pub(crate) launcher: Launcher,
     pub(crate) hub: Arc<Hub>,
@@ -100,6 +101,10 @@ pub(crate) struct Path {
 impl Path {
     fn demand(&self) -> MutexGuard<'_, Demand> {
         self.demand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn wish(&self, now: Instant) -> (Wish, u64) {
@@ -142,7 +147,7 @@ impl Path {
             params: hub.params,
             fps: hub.fps,
             measured: hub.measured,
-            source: self.source.description().to_owned(),
+            source: self.source().description().to_owned(),
             error: phase.trouble.map(|trouble| trouble.public.to_owned()),
         }
     }
@@ -209,7 +214,7 @@ impl Paths {
         );
         let path = Arc::new(Path {
             name: name.clone(),
-            source,
+            source: Mutex::new(source),
             codec: self.0.config.codec.clone(),
             launcher: self.0.launcher.clone(),
             hub: Arc::new(hub),
@@ -227,6 +232,18 @@ impl Paths {
         drop(all);
         self.spawn(owner::own(path, self.0.stop.subscribe()));
         Ok(())
+    }
+
+    /// Gives a path another source, or makes it: a camera may come back at another place. What runs now
+    /// goes on; the source counts from its next run on.
+    pub fn put(&self, name: PathName, source: Source) -> Result<()> {
+        match self.find(&name) {
+            Some(path) => {
+                *path.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
+                Ok(())
+            }
+            None => self.add(name, source),
+        }
     }
 
     /// What one path is doing.

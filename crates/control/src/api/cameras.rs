@@ -65,3 +65,20 @@ pub struct CameraDetail {
     /// Host details (device path and the like), for an admin who asked for them only.
     pub debug: Option<String>,
 }
+
+/// What a camera offers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraModes {
+    /// Can it be used?
+    pub status: CameraStatus,
+    /// Pixel formats, such as `YUYV`; empty when unknown.
+    pub formats: Vec<String>,
+    /// Picture sizes, largest first; empty when unknown.
+    pub sizes: Vec<Size>,
+    /// Format, size, and frames a second; empty when unknown.
+    pub modes: Vec<(String, Size, Vec<f64>)>,
+    /// Kernel driver, when known.
+    pub driver: Option<String>,
+    /// Where it is plugged in, when known.
+    pub bus_info: Option<String>,
+}

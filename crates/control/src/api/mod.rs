@@ -9,7 +9,7 @@ mod storage;
 mod streams;
 mod system;
 
-pub use cameras::{Camera, CameraDetail, CameraKind, CameraStatus};
+pub use cameras::{Camera, CameraDetail, CameraKind, CameraModes, CameraStatus};
 pub use files::{FilePage, FileQuery};
 pub use pictures::{PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};
 pub use recordings::{

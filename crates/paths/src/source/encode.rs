@@ -1,6 +1,7 @@
 //! ffmpeg's arguments behind the input: H.264 that every player decodes, at a level its pictures keep,
 //! on a pipe, with no frame held back that need not be. Pure.
 
+use base::units::Size;
 use media::h264::level::{self, Level};
 
 use super::{Outcome, Picture};
@@ -16,10 +17,11 @@ pub(super) fn arguments(
     let mut args = strings("-hide_banner -nostdin -loglevel error");
     args.extend_from_slice(input);
     args.extend(strings("-map 0:v:0 -an -sn -dn"));
-    if copy_h264 {
+    if copy_h264 && picture.quarter_turns == 0 {
         args.extend(strings("-c:v copy"));
     } else {
-        args.extend(encoder(picture, codec)?);
+        let bitrate_bps = picture.bitrate_bps.unwrap_or(codec.bitrate_bps);
+        args.extend(encoder(turned(picture), &CodecConfig { bitrate_bps, ..codec.clone() })?);
     }
     // NUT keeps the source's time base and holds no frame back (docs/decisions/0001). Its index would
     // grow in memory for as long as the camera runs, so none is written.
@@ -27,12 +29,30 @@ pub(super) fn arguments(
     Ok(args)
 }
 
+/// Its size after it was turned.
+fn turned(picture: Picture) -> Picture {
+    let Size { width, height } = picture.size;
+    let size =
+        if picture.quarter_turns % 2 == 1 { Size { width: height, height: width } } else { picture.size };
+    Picture { size, ..picture }
+}
+
 fn encoder(picture: Picture, codec: &CodecConfig) -> Result<Vec<String>, Outcome> {
     let (level, size) = fit(picture, codec)?;
     let gop_frames = (picture.fps * codec.gop_seconds).round().max(1.0) as u64;
     let mut args = Vec::new();
+    // ffmpeg's transpose filter: 1 turns clockwise, 2 the other way.
+    let mut filters = match picture.quarter_turns {
+        1 => vec!["transpose=1".to_owned()],
+        2 => vec!["hflip".to_owned(), "vflip".to_owned()],
+        3 => vec!["transpose=2".to_owned()],
+        _ => Vec::new(),
+    };
     if size != (picture.size.width, picture.size.height) {
-        args.extend(["-vf".into(), format!("scale={}:{}", size.0, size.1)]);
+        filters.push(format!("scale={}:{}", size.0, size.1));
+    }
+    if !filters.is_empty() {
+        args.extend(["-vf".into(), filters.join(",")]);
     }
     // Frames go through with their own times: none is doubled or dropped to fit a grid.
     args.extend(strings("-fps_mode passthrough -enc_time_base -1"));
@@ -82,7 +102,6 @@ fn strings(words: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base::units::Size;
 
     fn codec(level_policy: LevelPolicy) -> CodecConfig {
         CodecConfig {
@@ -95,7 +114,7 @@ mod tests {
     }
 
     fn args(width: u32, height: u32, fps: f64, policy: LevelPolicy) -> Result<String, Outcome> {
-        let picture = Picture { size: Size { width, height }, fps };
+        let picture = Picture { size: Size { width, height }, fps, bitrate_bps: None, quarter_turns: 0 };
         arguments(&["-i".into(), "x".into()], picture, false, &codec(policy)).map(|args| args.join(" "))
     }
 
@@ -113,8 +132,26 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_is_turned_and_has_its_own_rate() {
+        let size = Size { width: 640, height: 360 };
+        let of = |quarter_turns, bitrate_bps| {
+            let picture = Picture { size, fps: 15.0, bitrate_bps, quarter_turns };
+            let args = arguments(&["-i".into(), "x".into()], picture, true, &codec(LevelPolicy::Raise));
+            args.unwrap().join(" ")
+        };
+        assert!(of(0, None).contains("-c:v copy"));
+        assert!(of(1, None).contains("-vf transpose=1 ") && of(3, Some(1_000_000)).contains("-b:v 1000000 "));
+        assert!(of(2, None).contains("-vf hflip,vflip ") && of(2, None).contains("libx264"));
+    }
+
+    #[test]
     fn a_copy_is_not_touched() {
-        let picture = Picture { size: Size { width: 640, height: 360 }, fps: 30.0 };
+        let picture = Picture {
+            size: Size { width: 640, height: 360 },
+            fps: 30.0,
+            bitrate_bps: None,
+            quarter_turns: 0,
+        };
         let args = arguments(&["-i".into(), "x".into()], picture, true, &codec(LevelPolicy::Raise)).unwrap();
         assert!(args.join(" ").contains("-i x -map 0:v:0 -an -sn -dn -c:v copy -f nut"));
     }

@@ -22,6 +22,10 @@ pub struct Picture {
     pub size: Size,
     /// Frames a second.
     pub fps: f64,
+    /// Bits a second, target and ceiling; `None`: as configured for all.
+    pub bitrate_bps: Option<u64>,
+    /// Clockwise quarter turns, 0 to 3. A picture that is turned is encoded anew.
+    pub quarter_turns: u8,
 }
 
 /// What delivers a path's pictures.

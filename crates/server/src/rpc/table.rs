@@ -11,8 +11,9 @@ use super::{Outcome, call::Caller, error::correlation_id, methods};
 use crate::{
     security::Role,
     wire::{
-        CleanUp, Error, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile, OfRecordings, Params,
-        SetRetention, StartRecording, TakeSnapshot, Takes,
+        AddStream, CleanUp, DiscoverStreams, Error, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile,
+        OfRecordings, Params, SetCamera, SetControls, SetDiscoveryInterval, SetRetention, StartRecording,
+        TakeSnapshot, Takes,
     },
 };
 
@@ -125,6 +126,17 @@ pub(crate) static METHODS: &[Method] = &[
     // Cameras
     method!(Viewer Read General, get_camera_list, "All cameras"),
     method!(Viewer Read General, try get_camera_status(GetCameraStatus), "Everything about one camera"),
+    method!(Viewer Read General, try get_camera_capabilities(OfCamera), "Formats, sizes and frame rates that one camera offers"),
+    method!(Viewer Read General, try get_camera_controls(OfCamera), "Brightness and the like of one camera (not in this build)"),
+    method!(Operator Command General, try set_camera_controls(SetControls), "Set them (not in this build)"),
+    method!(Operator Command General, try reset_camera_controls(OfCamera), "Set them back (not in this build)"),
+    method!(Admin Command General, async set_camera(SetCamera), "Give a camera a name, for good"),
+    method!(Admin Command General, async forget_camera(OfCamera), "Forget a camera that is not plugged in; its files stay"),
+    method!(Admin Command General, async set_discovery_interval(SetDiscoveryInterval), "How often cameras are looked for"),
+    method!(Viewer Read General, get_external_streams, "Network cameras"),
+    method!(Admin Read General, try discover_external_streams(DiscoverStreams), "Look for network cameras (not in this build)"),
+    method!(Admin Command General, try add_external_stream(AddStream), "Add a network camera (not in this build)"),
+    method!(Admin Command General, try remove_external_stream(OfCamera), "Take one away (not in this build)"),
     // Streams
     method!(Viewer Read General, get_streams, "The streams of all cameras"),
     method!(Viewer Read General, try get_stream_url(OfCamera), "Where one camera is watched, ready for a player"),
@@ -172,22 +184,21 @@ mod tests {
 
     #[test]
     fn roles_and_effects_are_the_contract() {
+        // Transcribed from the contract by hand.
+        let table = include_str!("../../../../tests/e2e/data/authorisation.tsv");
+        let rows: Vec<Vec<&str>> = table
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split('\t').collect())
+            .collect();
         for method in METHODS {
-            let (least, effect) = match method.name {
-                "take_snapshot"
-                | "start_recording"
-                | "start_streaming"
-                | "stop_streaming"
-                | "stop_recording"
-                | "delete_recording"
-                | "delete_snapshot"
-                | "protect_recording"
-                | "unprotect_recording" => (Role::Operator, Effect::Command),
-                "set_retention_policy" | "cleanup_old_files" => (Role::Admin, Effect::Command),
-                "get_storage_info" => (Role::Admin, Effect::Read),
-                _ => (Role::Viewer, Effect::Read),
-            };
-            assert_eq!((method.least, method.effect), (least, effect), "{}", method.name);
+            let row = rows.iter().find(|row| row[0] == method.name);
+            assert_eq!(row.map(|row| row[1]), Some(method.least.as_str()), "{}", method.name);
+            let looks = ["get_", "list_", "discover_", "ping", "rpc."].iter();
+            let looks = looks.clone().any(|word| method.name.starts_with(word));
+            let subscription = method.name.ends_with("subscribe_events");
+            let effect = if looks || subscription { Effect::Read } else { Effect::Command };
+            assert_eq!(method.effect, effect, "{}", method.name);
             assert!(std::ptr::eq(find(method.name).unwrap(), method), "{} stands twice", method.name);
         }
         assert!(find("authenticate").is_none() && find("").is_none());

@@ -2,6 +2,7 @@
 //! calls anybody.
 
 mod cameras;
+mod devices;
 mod error;
 mod files;
 mod params;
@@ -9,7 +10,13 @@ mod service;
 mod storage;
 mod streams;
 
-pub(crate) use cameras::{CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot};
+pub(crate) use cameras::{
+    Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot,
+};
+pub(crate) use devices::{
+    AddStream, Capabilities, DiscoverStreams, DiscoveryInterval, ExternalStreams, Forgotten, SetCamera,
+    SetControls, SetDiscoveryInterval,
+};
 pub(crate) use error::{Code, Error};
 pub(crate) use files::{
     FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,

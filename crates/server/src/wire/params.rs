@@ -161,6 +161,16 @@ impl<'a> Params<'a> {
             .ok_or_else(|| Error::param(name, "range", reason()))
     }
 
+    /// A mapping whose members the caller judges.
+    pub(crate) fn object(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>, Error> {
+        self.asked(name, || json!({"type": "object"}));
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(_) => Err(Error::param(name, "type", "must be an object")),
+        }
+    }
+
     /// One word of a closed set.
     pub(crate) fn choice<T: Copy>(
         &mut self,

@@ -2,12 +2,18 @@
 //! what, is settled before.
 
 mod cameras;
+mod devices;
 mod files;
 mod service;
 mod storage;
 mod streams;
 
 pub(super) use cameras::{get_camera_list, get_camera_status, take_snapshot};
+pub(super) use devices::{
+    add_external_stream, discover_external_streams, forget_camera, get_camera_capabilities,
+    get_camera_controls, get_external_streams, remove_external_stream, reset_camera_controls, set_camera,
+    set_camera_controls, set_discovery_interval,
+};
 pub(super) use files::{list_recordings, list_snapshots, start_recording, stop_recording};
 pub(super) use service::{authenticated, discover, get_server_info, get_system_status, ping};
 pub(super) use storage::{
