@@ -15,5 +15,7 @@ mod net;
 pub mod rpc;
 mod security;
 mod viewing;
+#[cfg_attr(not(test), expect(dead_code, reason = "its users come with the next changes"))]
+mod watch;
 mod wire;
 mod ws;
