@@ -10,12 +10,12 @@ mod config;
 mod corpus_tests;
 pub mod fuzzing;
 mod http;
+mod keeper;
 mod logging;
 mod net;
 pub mod rpc;
 mod security;
 mod viewing;
-#[cfg_attr(not(test), expect(dead_code, reason = "its users come with the next changes"))]
 mod watch;
 mod wire;
 mod ws;

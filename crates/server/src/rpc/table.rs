@@ -11,8 +11,8 @@ use super::{Outcome, call::Caller, error::correlation_id, methods};
 use crate::{
     security::Role,
     wire::{
-        CleanUp, Error, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile, OfRecordings, Params,
-        SetRetention, StartRecording, TakeSnapshot, Takes,
+        CleanUp, CreateApiKey, Error, GetCameraStatus, ListFiles, Nothing, OfApiKey, OfCamera, OfFile,
+        OfRecordings, Params, RevokeToken, SetRetention, StartRecording, TakeSnapshot, Takes,
     },
 };
 
@@ -148,6 +148,11 @@ pub(crate) static METHODS: &[Method] = &[
     method!(Admin Read General, async get_storage_info(Nothing), "Room on disk, and what takes it"),
     method!(Admin Command General, async set_retention_policy(SetRetention), "Change what is kept, and for how long"),
     method!(Admin Command General, async cleanup_old_files(CleanUp), "Apply the retention policy now"),
+    // Keys and tokens
+    method!(Admin Command General, async create_api_key(CreateApiKey), "Make an API key; it is shown this once"),
+    method!(Admin Read General, list_api_keys, "All API keys, without their secrets"),
+    method!(Admin Command General, async revoke_api_key(OfApiKey), "Take an API key back; its sessions end"),
+    method!(Admin Command General, async revoke_token(RevokeToken), "Take back one token, or all of a user so far"),
 ];
 
 /// The method of this name.
@@ -183,8 +188,12 @@ mod tests {
                 | "delete_snapshot"
                 | "protect_recording"
                 | "unprotect_recording" => (Role::Operator, Effect::Command),
-                "set_retention_policy" | "cleanup_old_files" => (Role::Admin, Effect::Command),
-                "get_storage_info" => (Role::Admin, Effect::Read),
+                "set_retention_policy"
+                | "cleanup_old_files"
+                | "create_api_key"
+                | "revoke_api_key"
+                | "revoke_token" => (Role::Admin, Effect::Command),
+                "get_storage_info" | "list_api_keys" => (Role::Admin, Effect::Read),
                 _ => (Role::Viewer, Effect::Read),
             };
             assert_eq!((method.least, method.effect), (least, effect), "{}", method.name);

@@ -4,6 +4,7 @@
 mod cameras;
 mod error;
 mod files;
+mod keys;
 mod params;
 mod service;
 mod storage;
@@ -13,6 +14,9 @@ pub(crate) use cameras::{CameraList, CameraStatusOf, GetCameraStatus, OfCamera, 
 pub(crate) use error::{Code, Error};
 pub(crate) use files::{
     FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
+};
+pub(crate) use keys::{
+    ApiKeyList, ApiKeyMade, ApiKeyRevoked, CreateApiKey, OfApiKey, RevokeToken, TokenRevoked, no_key,
 };
 pub(crate) use params::{Device, FromParams, Params, Takes};
 pub(crate) use service::{
