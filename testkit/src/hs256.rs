@@ -27,6 +27,13 @@ pub fn claims(token: &str) -> Value {
     serde_json::from_slice(&text).expect("its claims are JSON")
 }
 
+/// Was this token signed with `secret`?
+pub fn is_signed_with(token: &str, secret: &[u8]) -> bool {
+    token.rsplit_once('.').is_some_and(|(signed, signature)| {
+        URL_SAFE_NO_PAD.encode(hmac(secret, signed.as_bytes())) == signature
+    })
+}
+
 const BLOCK_BYTES: usize = 64;
 
 /// RFC 2104 with SHA-256.

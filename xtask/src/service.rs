@@ -28,9 +28,10 @@ pub(crate) fn build() -> Result<Source, String> {
     }
 }
 
-/// A service with `count` test cameras named `camera 0`, `camera 1`, ..; key frames come every second.
+/// A service with `count` test cameras named `camera 0`, `camera 1`, ..; key frames come every second. What
+/// is measured is the service, not its limits.
 pub(crate) fn with_cameras(count: usize) -> Setup {
-    (0..count).fold(Setup::new(), |setup, number| setup.test_camera(&name(number), PICTURE))
+    (0..count).fold(Setup::new().without_limits(), |setup, number| setup.test_camera(&name(number), PICTURE))
 }
 
 /// The id of the camera with that number.

@@ -179,6 +179,15 @@ impl Section<'_> {
         self.settings.problem(&key, what);
     }
 
+    /// Does anything stand there that was not read yet?
+    pub fn has(&self, key: &str) -> bool {
+        let full = format!("{}{key}", self.prefix);
+        let mut parts = full.split('.');
+        let first = parts.next().and_then(|part| self.settings.root.get(part));
+        let found = parts.fold(first, |at, part| at?.get(part));
+        found.is_some_and(|value| !value.is_null())
+    }
+
     /// Text, such as a host name.
     pub fn text(&mut self, key: &str, default: &str) -> String {
         self.parsed(key, default, "text", |text| Some(text.to_owned()))

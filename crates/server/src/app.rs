@@ -16,11 +16,12 @@ use tokio::{
 use crate::{
     audit::Audit,
     config::{Config, Security, WebSocket},
-    http,
+    http, keeper,
     net::{Door, From, Gate},
     rpc::{Access, Service},
     security::{Secret, Tokens, kept_in, load_or_make},
     viewing::{self, Viewing},
+    watch::FileWatch,
 };
 
 /// Commands at work at once, of all connections, those of clients that have left included.
@@ -56,6 +57,8 @@ pub(crate) struct Bound {
     pub(crate) secret: Secret,
     /// Where a secret was kept that was made just now.
     pub(crate) made_secret: Option<PathBuf>,
+    /// `None`: the file of API keys cannot be watched.
+    keys_watch: Option<FileWatch>,
 }
 
 impl Bound {
@@ -84,7 +87,16 @@ impl Bound {
             }
         };
         let audit = Audit;
-        let access = Access::new(Tokens::new(&secret, &security), security.max_auth_failures, audit.clone());
+        // Before the keys are read: what changes meanwhile must not be missed.
+        let keys_watch = keeper::watched(security.api_keys_file(controller.data_dir()));
+        let tokens = Tokens::new(&secret, &security);
+        let access = match Access::open(tokens, &security, controller.data_dir(), audit.clone()) {
+            Ok(access) => access,
+            Err(problem) => {
+                controller.shutdown(Duration::ZERO).await;
+                return Err(Failure::Config(vec![problem]));
+            }
+        };
         let viewing = Viewing::new(security.media_auth, &secret);
         let service = Arc::new(Service { controller, access, audit, viewing });
         known.set(Arc::downgrade(&service)).expect("only this line sets it");
@@ -97,7 +109,7 @@ impl Bound {
             commands: Arc::new(Semaphore::new(MAX_COMMANDS)),
             stopping: watch::Sender::new(false),
         };
-        Ok(Self { app: Arc::new(app), listener, address, secret, made_secret })
+        Ok(Self { app: Arc::new(app), listener, address, secret, made_secret, keys_watch })
     }
 
     /// Where clients connect.
@@ -107,7 +119,8 @@ impl Bound {
 
     /// Answers until `stop` is done, then ends everything in order; `false`: not in time.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> bool {
-        let Self { app, listener, .. } = self;
+        let Self { app, listener, keys_watch, .. } = self;
+        let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
         let door = Door::new(listener, app.gate.clone());
         let routes = http::router(app.clone()).into_make_service_with_connect_info::<From>();
         let mut told = app.stopping.subscribe();
@@ -118,7 +131,8 @@ impl Bound {
         let server = tokio::spawn(axum::serve(door, routes).with_graceful_shutdown(stopped).into_future());
         stop.await;
         app.stopping.send_replace(true);
-        let complete = tokio::time::timeout(app.shutdown_timeout, app.wind_down()).await.unwrap_or(false);
+        let wind_down = async { tokio::join!(app.wind_down(), keeper).0 };
+        let complete = tokio::time::timeout(app.shutdown_timeout, wind_down).await.unwrap_or(false);
         // Connections that are not WebSockets have nothing to finish.
         server.abort();
         complete

@@ -1,3 +1,7 @@
 //! The bodies of this room's fuzz targets, for `fuzz/`. Each lies beside the parser it attacks.
 
-pub use crate::{config::fuzz as config, rpc::fuzz as rpc, security::fuzz_jwt as jwt};
+pub use crate::{
+    config::fuzz as config,
+    rpc::fuzz as rpc,
+    security::{fuzz_api_keys as api_keys, fuzz_jwt as jwt},
+};

@@ -143,7 +143,12 @@ fn may_connect(app: &App, headers: &HeaderMap, asked: &origin::Asked) -> bool {
 #[expect(clippy::result_large_err, reason = "a refusal is a whole response")]
 fn bearer(app: &App, headers: &HeaderMap, peer: &Peer) -> Result<Option<Arc<Principal>>, Response> {
     let outcome = if headers.contains_key("x-api-key") {
-        Err(app.service.access.refuse(peer.address, "upgrade", "there is no such API key"))
+        match only(headers, &header::HeaderName::from_static("x-api-key")) {
+            Some(key) => app.service.access.verify(key.trim(), peer.address, "upgrade").map(Some),
+            None => {
+                Err(app.service.access.refuse(peer.address, "upgrade", "X-API-Key must stand there once"))
+            }
+        }
     } else if headers.contains_key(header::AUTHORIZATION) {
         let token = only(headers, &header::AUTHORIZATION).and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;

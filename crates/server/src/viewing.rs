@@ -12,7 +12,7 @@ use control::{Authorize, CameraId, Credentials, Pass, Verdict, Viewer};
 use crate::{
     config::MediaAuth,
     rpc::Service,
-    security::{Principal, Secret, Ticket, Tickets, holder_name},
+    security::{Principal, Secret, Ticket, Tickets, holder_name, holder_of},
 };
 
 /// What is looked for in a log of attempts.
@@ -37,6 +37,15 @@ impl Viewing {
     /// A ticket for a camera of the principal's scope.
     pub(crate) fn ticket(&self, principal: &Principal, camera: CameraId) -> Option<Ticket> {
         self.tickets.issue(principal, camera, SystemTime::now())
+    }
+}
+
+/// Sends viewers away whose credential is good no more.
+pub(crate) fn end_revoked(service: &Service) {
+    let is_gone = |name: &str| holder_of(name).is_none_or(|holder| !service.access.is_good(&holder));
+    let ended = service.controller.end_viewers(is_gone);
+    if ended > 0 {
+        tracing::info!(ended, "viewers were sent away: what let them in was revoked");
     }
 }
 

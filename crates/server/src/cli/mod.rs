@@ -1,5 +1,6 @@
 //! The commands, one file each. They print for people; what they do is done elsewhere.
 
+mod api_key;
 mod check;
 mod config_show;
 mod demo;
@@ -22,6 +23,7 @@ Examples:
   camera-service serve --config /etc/camera-service.yaml
   camera-service check --config /etc/camera-service.yaml  every mistake at once
   camera-service token issue --role operator --ttl 8h
+  camera-service api-key create --role viewer --name wall --expires 90d
   CAMERA_SERVICE__WEBSOCKET__PORT=9000 camera-service serve";
 
 /// Watches, photographs and records cameras, and serves them over WebSocket and RTSP.
@@ -51,6 +53,9 @@ enum Command {
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKeyCommand),
 }
 
 #[derive(Subcommand)]
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::State(StateCommand::Reset(reset)) => state_reset::run(reset),
         Command::Openrpc => openrpc::run(),
         Command::Token(TokenCommand::Issue(issue)) => token_issue::run(issue),
+        Command::ApiKey(command) => api_key::run(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -131,6 +137,9 @@ mod tests {
             "openrpc",
             "state reset storage.retention.enabled --config f",
             "token issue --role viewer --user ann --ttl 24h --cameras camera0,camera1 --config f",
+            "api-key create --role viewer --name gate --cameras camera0,camera1 --expires 90d --config f",
+            "api-key list --config f",
+            "api-key revoke 0123456789abcdef --config f",
         ] {
             let words = std::iter::once("camera-service").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
@@ -143,6 +152,9 @@ mod tests {
             "token issue --role viewer --ttl soon",
             "token issue --role viewer --ttl 0s",
             "token issue --role viewer --cameras /dev/video0",
+            "api-key create --role viewer",
+            "api-key create --name gate",
+            "api-key revoke",
         ] {
             let words = std::iter::once("camera-service").chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

@@ -37,17 +37,17 @@ pub(super) struct Issue {
     config: Option<PathBuf>,
 }
 
-fn role(text: &str) -> Result<Role, String> {
+pub(super) fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "must be viewer, operator or admin".into())
 }
 
-fn ttl(text: &str) -> Result<Duration, String> {
+pub(super) fn ttl(text: &str) -> Result<Duration, String> {
     let ttl = control::units::parse_duration(text);
     ttl.filter(|ttl| (Duration::from_secs(1)..=MAX_TTL).contains(ttl))
         .ok_or_else(|| "must be a time such as 90s, 8h or 30d, at least a second".into())
 }
 
-fn camera(text: &str) -> Result<CameraId, String> {
+pub(super) fn camera(text: &str) -> Result<CameraId, String> {
     text.parse().map_err(|_| "must be a camera id such as camera0".into())
 }
 

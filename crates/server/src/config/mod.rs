@@ -6,6 +6,7 @@ mod fuzzing;
 mod logging;
 mod marks;
 mod origins;
+mod rate_limit;
 mod security;
 mod websocket;
 
@@ -183,6 +184,15 @@ mod tests {
             ("security.max_auth_failures", "20 default"),
             ("security.allowed_hosts", "[] default"),
             ("security.media_auth", "non_loopback default"),
+            ("security.api_keys_file", "null default"),
+            ("security.rate_limit.requests_per_second", "50 default"),
+            ("security.rate_limit.burst", "200 default"),
+            ("security.rate_limit.methods.take_snapshot.per_second", "5 default"),
+            ("security.rate_limit.methods.take_snapshot.burst", "10 default"),
+            ("security.rate_limit.methods.start_recording.per_second", "2 default"),
+            ("security.rate_limit.methods.start_recording.burst", "4 default"),
+            ("security.rate_limit.methods.authenticate.per_second", "1 default"),
+            ("security.rate_limit.methods.authenticate.burst", "5 default"),
             ("logging.level", "info default"),
             ("logging.format", "json default"),
             ("media.public_host", "null default"),

@@ -1,11 +1,14 @@
 //! Section `security`: whose tokens are believed, for how long, and from which pages.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use control::settings::{Section, Settings};
 
-use super::marks::Marks;
-use crate::security::{Secret, origin};
+use super::{marks::Marks, rate_limit};
+use crate::security::{Limits, Secret, origin};
 
 /// Which viewers must show a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,10 @@ pub(crate) struct Security {
     pub(crate) max_token_age: Duration,
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
+    /// `None`: `api_keys.json` in the data folder.
+    pub(crate) api_keys_file: Option<PathBuf>,
+    /// How much a session may ask.
+    pub(crate) limits: Limits,
     /// A connection must show a good credential within this time.
     pub(crate) auth_timeout: Duration,
     /// Wrong credentials of one address in a minute.
@@ -71,6 +78,8 @@ impl Security {
             max_token_age: section.duration_in("max_token_age", "30d", second..=decade),
             issuer: section.opt_text("jwt_issuer"),
             audience: section.opt_text("jwt_audience"),
+            api_keys_file: section.opt_text("api_keys_file").map(PathBuf::from),
+            limits: rate_limit::read(&mut section),
             auth_timeout: section.duration_in("auth_timeout", "30s", short..=Duration::from_hours(1)),
             max_auth_failures: section.integer("max_auth_failures", 20, 1..=10_000) as u32,
             allowed_origins: section.texts("allowed_origins"),
@@ -89,6 +98,11 @@ impl Security {
             section.problem("allowed_hosts", what);
         }
         config
+    }
+
+    /// Where API keys lie.
+    pub(crate) fn api_keys_file(&self, data_dir: &Path) -> PathBuf {
+        self.api_keys_file.clone().unwrap_or_else(|| data_dir.join("api_keys.json"))
     }
 
     /// Notes what stands in the files, so that a reload can name the key of one that changed.

@@ -1,5 +1,5 @@
-//! One call from its request to its outcome, in the contract's order: credentials, method, role and
-//! camera scope, parameters, state.
+//! One call from its request to its outcome, in the contract's order: credentials, method, rate, role
+//! and camera scope, parameters, state.
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::SystemTime};
 
@@ -64,7 +64,7 @@ pub(crate) struct Caller {
 }
 
 impl Service {
-    /// Checks credentials, method and role. Must be called in the order in which requests arrived:
+    /// Checks credentials, method, rate and role. Must be called in the order in which requests arrived:
     /// `authenticate` counts for all that follow it.
     pub(crate) fn admit(self: &Arc<Self>, request: Request, session: &mut Session, peer: &Peer) -> Admitted {
         match self.checked(request, session, peer) {
@@ -81,7 +81,7 @@ impl Service {
     ) -> Result<Admitted, Error> {
         let Request { method: name, params, .. } = request;
         if name == AUTHENTICATE {
-            let outcome = self.authenticate(named(params)?, session, peer)?;
+            let outcome = self.authenticate(params, session, peer)?;
             return Ok(Admitted::Answered(encode(Ok(outcome))));
         }
         let method = find(&name);
@@ -90,9 +90,11 @@ impl Service {
             GivenParams::ByName(members) => members.remove("auth_token").filter(|token| !token.is_null()),
             GivenParams::ByPosition => None,
         };
+        let inline = token.is_some();
         let principal = match token {
             None => session
                 .principal(SystemTime::now())
+                .filter(|principal| self.access.is_good(principal))
                 .ok_or_else(|| Error::unauthenticated("call authenticate first, or send auth_token"))?,
             Some(token) => {
                 let shown_for = method.map_or("(unknown)", |method| method.name);
@@ -102,6 +104,7 @@ impl Service {
             }
         };
         let method = method.ok_or_else(|| Error::new(Code::MethodNotFound, "there is no such method"))?;
+        self.access.ask(method.name, (!inline).then_some(session), Some(&principal), peer.address)?;
         let urls = UrlBase::new(&self.controller.viewing(), &peer.host);
         let caller = Caller { service: self.clone(), principal, urls, correlation_id: correlation_id() };
         if caller.principal.role < method.least {
@@ -146,12 +149,15 @@ impl Service {
     /// A failed attempt leaves the session as it was.
     fn authenticate(
         &self,
-        members: Map<String, Value>,
+        params: GivenParams,
         session: &mut Session,
         peer: &Peer,
     ) -> Result<Authenticated, Error> {
-        let Authenticate { auth_token } = Params::new(members, &|_| Err(nameless())).read()?;
+        // Before the credential is looked at: guessing is limited like asking.
+        self.access.ask(AUTHENTICATE, Some(session), None, peer.address)?;
+        let Authenticate { auth_token } = Params::new(named(params)?, &|_| Err(nameless())).read()?;
         let principal = self.access.verify(&auth_token, peer.address, AUTHENTICATE)?;
+        self.access.ask(AUTHENTICATE, None, Some(&principal), peer.address)?;
         session.begin(principal.clone());
         Ok(methods::authenticated(&principal, session))
     }

@@ -15,7 +15,9 @@ pub(crate) use call::{Admitted, Caller, Peer, Service, Task};
 pub(crate) use envelope::{Item, Message, batch, notification, read, reply};
 pub(crate) use error::correlation_id;
 pub use fuzzing::fuzz;
-pub(crate) use table::{Effect, METHODS};
+#[cfg(test)]
+pub(crate) use table::Rate;
+pub(crate) use table::{AUTHENTICATE, Effect, METHODS};
 
 /// An answer without its envelope.
 pub(crate) type Outcome = Result<Box<serde_json::value::RawValue>, crate::wire::Error>;

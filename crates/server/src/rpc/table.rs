@@ -11,9 +11,9 @@ use super::{Outcome, call::Caller, error::correlation_id, methods};
 use crate::{
     security::Role,
     wire::{
-        AddStream, CleanUp, DiscoverStreams, Error, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile,
-        OfRecordings, Params, SetCamera, SetControls, SetDiscoveryInterval, SetRetention, StartRecording,
-        TakeSnapshot, Takes,
+        AddStream, CleanUp, CreateApiKey, DiscoverStreams, Error, GetCameraStatus, ListFiles, Nothing,
+        OfApiKey, OfCamera, OfFile, OfRecordings, Params, RevokeToken, SetCamera, SetControls,
+        SetDiscoveryInterval, SetRetention, StartRecording, TakeSnapshot, Takes,
     },
 };
 
@@ -160,6 +160,11 @@ pub(crate) static METHODS: &[Method] = &[
     method!(Admin Read General, async get_storage_info(Nothing), "Room on disk, and what takes it"),
     method!(Admin Command General, async set_retention_policy(SetRetention), "Change what is kept, and for how long"),
     method!(Admin Command General, async cleanup_old_files(CleanUp), "Apply the retention policy now"),
+    // Keys and tokens
+    method!(Admin Command General, async create_api_key(CreateApiKey), "Make an API key; it is shown this once"),
+    method!(Admin Read General, list_api_keys, "All API keys, without their secrets"),
+    method!(Admin Command General, async revoke_api_key(OfApiKey), "Take an API key back; its sessions end"),
+    method!(Admin Command General, async revoke_token(RevokeToken), "Take back one token, or all of a user so far"),
 ];
 
 /// The method of this name.

@@ -44,6 +44,11 @@ impl Failures {
         Self { max, seen: HashMap::new() }
     }
 
+    /// As many from now on.
+    pub(crate) fn set_max(&mut self, max: u32) {
+        self.max = max;
+    }
+
     /// Notes a wrong credential from `address`.
     pub(crate) fn note(&mut self, address: IpAddr, now: Instant) -> Noted {
         let address = block(address);

@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 use super::{Credential, Principal, Role, Scope, Secret};
 
 /// Clocks of two machines may differ by this much.
-const LEEWAY: Duration = Duration::from_secs(30);
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 /// Longer than any token of ours; nothing longer is decoded.
 const MAX_TOKEN_BYTES: usize = 8192;
 /// Longest name of a user that is written into logs.
-const MAX_USER_CHARS: usize = 128;
+pub(crate) const MAX_USER_CHARS: usize = 128;
 /// 9999-12-31: what is later is no date.
 const MAX_DATE_S: f64 = 253_402_300_799.0;
 

@@ -2,11 +2,12 @@
 
 use std::{
     fmt,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
+
+use super::private_file;
 
 /// RFC 7518 section 3.2: a key for HS256 has at least 256 bits.
 const MIN_BYTES: usize = 32;
@@ -72,27 +73,13 @@ pub(crate) fn load_or_make(data_dir: &Path) -> Result<(Secret, bool), String> {
     getrandom::fill(&mut random).map_err(|cause| format!("no random numbers to be had: {cause}"))?;
     let text = random.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let failed = |cause: io::Error| format!("{} cannot be written: {cause}", path.display());
-    write_whole(&path, &text).map_err(failed)?;
+    private_file::replace(&path, &format!("{text}\n")).map_err(failed)?;
     Ok((Secret::new(&text)?, true))
-}
-
-/// By another name first: a crash leaves a whole secret or none.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    match fs::remove_file(&unfinished) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -43,8 +43,12 @@ struct Holder {
     role: String,
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    #[serde(rename = "i")]
-    issued_ms: u64,
+    /// When it was issued; of a token.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    issued_ms: Option<u64>,
+    /// An API key's id.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     ends_ms: Option<u64>,
 }
@@ -93,14 +97,23 @@ pub(crate) fn holder_name(principal: &Principal) -> String {
     serde_json::to_string(&Holder::of(principal)).expect("texts and numbers can be written as JSON")
 }
 
+/// Who watches in this name; cameras are not part of it.
+pub(crate) fn holder_of(name: &str) -> Option<Principal> {
+    serde_json::from_str::<Holder>(name).ok()?.principal(Scope::Only([].into()))
+}
+
 impl Holder {
     fn of(principal: &Principal) -> Self {
-        let Credential::Token { id, issued_at } = &principal.credential;
+        let (id, issued_ms, key) = match &principal.credential {
+            Credential::Token { id, issued_at } => (id.clone(), Some(milliseconds(*issued_at)), None),
+            Credential::Key { id } => (None, None, Some(id.clone())),
+        };
         Self {
             user: principal.user.clone(),
             role: principal.role.as_str().to_owned(),
-            id: id.clone(),
-            issued_ms: milliseconds(*issued_at),
+            id,
+            issued_ms,
+            key,
             ends_ms: principal.ends_at.map(milliseconds),
         }
     }
@@ -108,11 +121,15 @@ impl Holder {
     fn principal(self, scope: Scope) -> Option<Principal> {
         let time = |ms| UNIX_EPOCH + Duration::from_millis(ms);
         let ends_at = self.ends_ms.map(time);
+        let credential = match self.key {
+            Some(id) => Credential::Key { id },
+            None => Credential::Token { id: self.id, issued_at: time(self.issued_ms?) },
+        };
         Some(Principal {
             user: self.user,
             role: Role::parse(&self.role)?,
             scope,
-            credential: Credential::Token { id: self.id, issued_at: time(self.issued_ms) },
+            credential,
             expires_at: ends_at,
             ends_at,
         })

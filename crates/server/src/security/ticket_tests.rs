@@ -41,6 +41,19 @@ fn a_ticket_says_who_and_which_camera_for_five_minutes() {
 }
 
 #[test]
+fn a_ticket_for_an_api_key_names_the_key_so_that_it_can_be_revoked() {
+    let tickets = Tickets::new(&secret("a"));
+    let credential = Credential::Key { id: "0123456789abcdef".into() };
+    let wall = Principal { credential, ..principal("wall", None) };
+    let ticket = tickets.issue(&wall, CameraId(7), now()).unwrap();
+    let scope = Scope::Only([CameraId(7)].into());
+    assert_eq!(tickets.open(&ticket.token, now()).unwrap(), Principal { scope, ..wall.clone() });
+    let holder = holder_of(&holder_name(&wall)).unwrap();
+    assert_eq!(holder.key(), wall.key());
+    assert!(holder_of("wall").is_none() && holder_of("{\"u\":\"wall\",\"r\":\"admin\"}").is_none());
+}
+
+#[test]
 fn a_ticket_does_not_outlive_its_holders_credential() {
     let tickets = Tickets::new(&secret("a"));
     let ends_at = now() + Duration::from_secs(10);

@@ -110,9 +110,10 @@ impl Error {
             .with("role", role.as_str())
     }
 
-    /// Too many of something.
+    /// Too many of something. The time is rounded up: who comes again after it has waited long enough.
     pub(crate) fn limited(reason: &str, retry_after: Duration) -> Self {
-        Self::new(Code::RateLimited, reason).with("retry_after_ms", retry_after.as_millis() as u64)
+        let ms = u64::try_from(retry_after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        Self::new(Code::RateLimited, reason).with("retry_after_ms", ms)
     }
 
     /// Our own failure; the log knows more under this id.

@@ -5,6 +5,7 @@ mod cameras;
 mod devices;
 mod error;
 mod files;
+mod keys;
 mod params;
 mod service;
 mod storage;
@@ -20,6 +21,9 @@ pub(crate) use devices::{
 pub(crate) use error::{Code, Error};
 pub(crate) use files::{
     FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
+};
+pub(crate) use keys::{
+    ApiKeyList, ApiKeyMade, ApiKeyRevoked, CreateApiKey, OfApiKey, RevokeToken, TokenRevoked, no_key,
 };
 pub(crate) use params::{Device, FromParams, Params, Takes};
 pub(crate) use service::{

@@ -1,12 +1,13 @@
 //! Reading `params`: strictly, by name, and with an answer a client can act on. Each getter takes its
 //! member away; what is left at the end is unknown.
 
-use std::{ops::RangeInclusive, time::SystemTime};
+use std::{collections::BTreeSet, ops::RangeInclusive, time::SystemTime};
 
 use control::CameraId;
 use serde_json::{Map, Value, json};
 
 use super::error::Error;
+use crate::security::MAX_CAMERAS;
 
 /// Longest text of a camera's name that is worth looking at, or repeating.
 const MAX_DEVICE_CHARS: usize = 255;
@@ -194,6 +195,22 @@ impl<'a> Params<'a> {
         time.map(Some).ok_or_else(|| {
             Error::param(name, "format", "must be an RFC 3339 time such as 2026-11-24T01:25:19.123Z")
         })
+    }
+
+    /// Some cameras by their ids, known or not.
+    pub(crate) fn cameras(&mut self, name: &'static str) -> Result<Option<BTreeSet<CameraId>>, Error> {
+        self.asked(name, || {
+            json!({"type": "array", "items": {"type": "string", "pattern": "^camera[0-9]+$"},
+                   "minItems": 1, "maxItems": MAX_CAMERAS})
+        });
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let wrong = |rule, reason: &str| Err(Error::param(name, rule, reason));
+        let Value::Array(ids) = value else { return wrong("type", "must be a list of camera ids") };
+        if !(1..=MAX_CAMERAS).contains(&ids.len()) {
+            return wrong("range", "must name at least one camera, and not too many");
+        }
+        let ids: Option<BTreeSet<_>> = ids.iter().map(|id| id.as_str()?.parse().ok()).collect();
+        ids.map_or_else(|| wrong("format", "must be camera ids such as camera0"), |ids| Ok(Some(ids)))
     }
 
     /// The camera that `device` names, which must be given.

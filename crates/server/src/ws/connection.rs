@@ -71,7 +71,11 @@ pub(crate) async fn serve(
     let (out, queue) = mpsc::channel(config.max_in_flight);
     let mut stopping = app.stopping.subscribe();
     let grace = app.shutdown_timeout;
+    let mut changes = app.service.access.changes();
+    // What changed between the upgrade and now was told to nobody.
+    changes.mark_changed();
     let mut reader = Reader {
+        changes,
         proof_until: Instant::now() + app.security.auth_timeout,
         inbox: Inbox::new(app, peer, session, out),
         read_timeout: config.read_timeout,
@@ -109,6 +113,8 @@ async fn say_goodbye(
 
 struct Reader {
     inbox: Inbox,
+    /// Credentials may have been revoked.
+    changes: watch::Receiver<u64>,
     read_timeout: Duration,
     /// Good credentials must have come by then.
     proof_until: Instant,
@@ -122,9 +128,14 @@ impl Reader {
     ) -> End {
         let mut silent_at = Instant::now() + self.read_timeout;
         loop {
+            let deadline = self.deadline(silent_at);
             let frame = tokio::select! {
                 frame = stream.next() => frame,
-                () = sleep_until(self.deadline(silent_at)) => {
+                Ok(()) = self.changes.changed() => {
+                    self.inbox.expire().await;
+                    continue;
+                }
+                () = sleep_until(deadline) => {
                     let now = Instant::now();
                     if now >= silent_at {
                         return End::SILENT;

@@ -151,8 +151,9 @@ impl Inbox {
     /// Tells the client when its session has ended.
     pub(crate) async fn expire(&mut self) {
         let now = SystemTime::now();
-        if self.session.expire(now) {
-            let params = json!({"reason": "expired", "timestamp": wire::time(now)});
+        let access = &self.app.service.access;
+        if let Some(ended) = self.session.expire(now, |principal| access.is_good(principal)) {
+            let params = json!({"reason": ended.as_str(), "timestamp": wire::time(now)});
             self.say(rpc::notification("session_expired", &params), None).await;
         }
     }

@@ -4,6 +4,7 @@
 mod cli;
 mod crash;
 mod files;
+mod keys;
 mod network;
 mod record;
 mod rtsp_nonsense;

@@ -62,7 +62,7 @@ async fn five_seconds_of_a_running_stream_are_five_seconds() {
 
 #[tokio::test]
 async fn one_at_a_time_for_each_camera_and_stopped_when_told() {
-    let setup = Setup::new().test_camera("A", "320x180@15").test_camera("B", "320x180@10");
+    let setup = Setup::new().without_limits().test_camera("A", "320x180@15").test_camera("B", "320x180@10");
     let mut service = setup.start().await;
     let (a, b) = (service.device("A").await, service.device("B").await);
     let mut rpc = service.rpc(Role::Operator).await;

@@ -216,8 +216,11 @@ async fn packet(connection: &mut Connection) {
 #[tokio::test]
 async fn a_viewer_that_never_reads_is_closed_and_the_others_get_every_picture() {
     // Enough bytes that every buffer on the way is soon full.
-    let setup =
-        Setup::new().test_camera("A", "640x360@30").set("codec.bitrate", "6M").set("codec.level", "4.0");
+    let setup = Setup::new()
+        .without_limits()
+        .test_camera("A", "640x360@30")
+        .set("codec.bitrate", "6M")
+        .set("codec.level", "4.0");
     let mut service = setup.start().await;
     let device = service.device("A").await;
     let address = service.rtsp().await;

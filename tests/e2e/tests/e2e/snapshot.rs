@@ -61,7 +61,7 @@ async fn the_picture_is_that_of_the_moment_in_the_right_colours() {
 
 #[tokio::test]
 async fn a_snapshot_is_as_it_was_asked_for() {
-    let mut service = Setup::new().test_camera("A", "640x360@15").start().await;
+    let mut service = Setup::new().without_limits().test_camera("A", "640x360@15").start().await;
     let device = service.device("A").await;
     let watch = Watch::start(service.rtsp().await, &device, Transport::Tcp).await.unwrap();
     let mut rpc = service.rpc(Role::Operator).await;

@@ -92,7 +92,10 @@ async fn frames_that_end_a_connection_end_only_that_one() {
 
 #[tokio::test]
 async fn a_client_that_never_reads_is_closed_and_costs_no_memory() {
-    let setup = Setup::new().set("websocket.write_timeout", "2s").set("security.auth_timeout", "60s");
+    let setup = Setup::new()
+        .without_limits()
+        .set("websocket.write_timeout", "2s")
+        .set("security.auth_timeout", "60s");
     let service = setup.start().await;
     let mut good = service.rpc(Role::Viewer).await;
     let before = service.pid().rss_bytes().unwrap();
@@ -172,7 +175,7 @@ impl Raw {
 
 #[tokio::test]
 async fn bad_tokens_open_no_door() {
-    let service = Setup::new().set("security.max_auth_failures", 1000).start().await;
+    let service = Setup::new().without_limits().set("security.max_auth_failures", 1000).start().await;
     let good = service.token(Role::Viewer).await;
     let mut rpc = service.connect().await;
     for (what, bad) in token::bad() {

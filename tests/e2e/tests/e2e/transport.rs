@@ -161,7 +161,7 @@ async fn the_ways_to_sign_in() {
 
 #[tokio::test]
 async fn wrong_parameters_are_named_and_nothing_is_repeated_that_should_not_be() {
-    let mut service = Setup::new().test_camera("A", "320x180@5").start().await;
+    let mut service = Setup::new().without_limits().test_camera("A", "320x180@5").start().await;
     let device = service.device("A").await;
     let mut rpc = service.rpc(Role::Operator).await;
     for (method, params, param) in [

@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::{PATIENCE, readers_become};
 use serde_json::{Value, json};
 use testkit::{
-    Player, Service, Setup, Transport, eventually, ffmpeg,
+    Player, Rpc, Service, Setup, Transport, eventually, ffmpeg,
     rtsp::{Connection, RtspError, basic},
     token::{self, Role},
 };
@@ -223,4 +223,42 @@ async fn why_a_stream_failed_is_told_until_it_starts() {
         (status["status"] == "ERROR").then_some(status)
     });
     assert_eq!(status.await["metrics"]["bitrate"], 0);
+}
+
+#[tokio::test]
+async fn a_viewer_is_sent_away_when_its_key_or_token_is_revoked() {
+    let (service, one, _) = guarded().await;
+    let address = service.rtsp().await;
+    let mut admin = service.rpc(Role::Admin).await;
+    let made = admin.ok("create_api_key", json!({"name": "wall", "role": "viewer"})).await;
+    let key = made["key"].as_str().unwrap();
+    let mut wall = Rpc::connect(&service, &[("x-api-key", key)]).await.unwrap();
+    let told = wall.ok("get_stream_url", json!({"device": one})).await;
+    let by_ticket = format!("{one}?ticket={}", told["ticket"]["token"].as_str().unwrap());
+    let by_key = format!("{one}?token={key}");
+    let mut claims = token::claims(Role::Viewer);
+    claims["sub"] = json!("ann");
+    let by_token = format!("{one}?token={}", token::signed(&claims));
+    let mut players = Vec::new();
+    for path in [&by_ticket, &by_key, &by_token] {
+        let mut player = Player::open(address, path, Transport::Tcp).await.unwrap();
+        player.first_key().await.unwrap();
+        players.push(player);
+    }
+    let mut ann = players.pop().unwrap();
+    admin.ok("revoke_api_key", json!({"id": made["id"]})).await;
+    for player in &mut players {
+        is_closed(player).await;
+    }
+    ann.first_key().await.unwrap();
+    admin.ok("revoke_token", json!({"user": "ann"})).await;
+    is_closed(&mut ann).await;
+    for path in [&by_ticket, &by_key, &by_token] {
+        assert_eq!(describe(&service, path, None).await, 401);
+    }
+}
+
+async fn is_closed(player: &mut Player) {
+    let end = async { while player.frame().await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, end).await.expect("the viewer is sent away");
 }

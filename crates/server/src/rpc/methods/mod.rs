@@ -4,6 +4,7 @@
 mod cameras;
 mod devices;
 mod files;
+mod keys;
 mod service;
 mod storage;
 mod streams;
@@ -15,6 +16,7 @@ pub(super) use devices::{
     set_camera_controls, set_discovery_interval,
 };
 pub(super) use files::{list_recordings, list_snapshots, start_recording, stop_recording};
+pub(super) use keys::{create_api_key, list_api_keys, revoke_api_key, revoke_token};
 pub(super) use service::{authenticated, discover, get_server_info, get_system_status, ping};
 pub(super) use storage::{
     cleanup_old_files, delete_recording, delete_snapshot, get_recording_info, get_snapshot_info,
