@@ -3,7 +3,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -19,14 +19,17 @@ use crate::{
         RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest, Stream, StreamState,
         StreamingStarted, StreamingStopped, SystemStatus, Viewing,
     },
+    camera_watch::Told,
     config::Config,
     convert::{self, path_of},
     data_dir::{self, Held},
     error::{Error, Kind, Result},
+    events::Events,
     leases::Leases,
     pictures::Pictures,
     recordings::Recordings,
     retention::Retention,
+    room::Room,
     snapshots::Snapshots,
     state::State,
     storage::Limits,
@@ -49,6 +52,7 @@ struct Inner {
     leases: Leases,
     snapshots: Snapshots,
     retention: Retention,
+    room: Room,
     /// Ends what runs by itself when it is dropped.
     stop: watch::Sender<bool>,
     /// Empty until it is known.
@@ -58,8 +62,9 @@ struct Inner {
 
 impl Controller {
     /// Takes the data folder, mends what a killed service left there, looks for cameras and opens the
-    /// media ports. No camera is touched before somebody wants its picture. `authorize`: who may watch.
-    pub async fn start(config: Config, authorize: Authorize) -> Result<Self> {
+    /// media ports. No camera is touched before somebody wants its picture. `authorize`: who may watch;
+    /// `events` hears of everything that happens from here on.
+    pub async fn start(config: Config, authorize: Authorize, events: Events) -> Result<Self> {
         let held = data_dir::take(&config.data_dir)?;
         let (files, adopted) = Files::open(&config.files).map_err(|e| convert::file_error(&e, ""))?;
         for file in adopted {
@@ -84,18 +89,29 @@ impl Controller {
         let unread =
             |e| Error::new(Kind::Internal, "what was set through the API cannot be read").with_private(e);
         let state = State::open(&config.data_dir).map_err(unread)?;
-        let retention = Retention::new(config.retention, files.clone(), state, &config.data_dir);
+        let room = Room::new(config.limits, files.clone(), events.clone());
+        room.look();
+        let told_of = (events.clone(), room.clone());
+        let retention = Retention::new(config.retention, files.clone(), state, &config.data_dir, told_of);
         let (stop, told) = watch::channel(false);
-        tokio::spawn(retention.clone().run(told));
-        let recordings = Recordings::new(config.recording, config.limits, files.clone(), paths.clone());
+        tokio::spawn(retention.clone().run(told.clone()));
+        let recordings = Recordings::new(
+            config.recording,
+            config.limits,
+            files.clone(),
+            paths.clone(),
+            events.clone(),
+            room.clone(),
+        );
         let leases = Leases::new(config.paths.rules.viewing.close_after, paths.clone());
         let snapshots = Snapshots {
             config: config.snapshot,
             files: files.clone(),
             paths: paths.clone(),
             pictures: Pictures::start()?,
+            events: events.clone(),
         };
-        Ok(Self(Arc::new(Inner {
+        let controller = Self(Arc::new(Inner {
             config,
             cameras,
             paths,
@@ -104,10 +120,18 @@ impl Controller {
             leases,
             snapshots,
             retention,
+            room,
             stop,
             ffmpeg,
             _held: held,
-        })))
+        }));
+        tokio::spawn(watch_cameras(
+            Arc::downgrade(&controller.0),
+            controller.0.paths.failures(),
+            events,
+            told,
+        ));
+        Ok(controller)
     }
 
     /// Finishes recordings, then ends sources and viewers. `false`: not all was complete within `grace`.
@@ -290,6 +314,10 @@ impl Controller {
         self.0.config.limits
     }
 
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
+    }
+
     pub(crate) fn retention(&self) -> &Retention {
         &self.0.retention
     }
@@ -369,6 +397,28 @@ impl Controller {
         };
         let listed = self.blocking(move |files| work(files, &query)).await?;
         listed.map_err(|e| convert::file_error(&e, ""))
+    }
+}
+
+/// Tells of every change of a camera until `stop`.
+async fn watch_cameras(
+    inner: Weak<Inner>,
+    mut failures: watch::Receiver<()>,
+    events: Events,
+    mut stop: watch::Receiver<bool>,
+) {
+    let cameras = || inner.upgrade().map(|inner| Controller(inner).cameras());
+    let Some(mut told) = cameras().map(Told::new) else { return };
+    // Cameras that come and go will wake this too: one more branch of the select below.
+    loop {
+        tokio::select! {
+            changed = failures.changed() => if changed.is_err() { return },
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let Some(cameras) = cameras() else { return };
+        for event in told.news(cameras) {
+            events.tell(event);
+        }
     }
 }
 

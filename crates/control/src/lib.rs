@@ -2,18 +2,21 @@
 //! and not who the client is.
 
 pub mod api;
+mod camera_watch;
 mod clock_guard;
 mod config;
 mod controller;
 mod convert;
 mod data_dir;
 mod error;
+pub mod events;
 mod leases;
 mod pictures;
 mod plan;
 mod recorder;
 mod recordings;
 mod retention;
+mod room;
 mod snapshots;
 pub mod state;
 mod storage;

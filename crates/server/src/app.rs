@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use control::{Controller, settings::Problem};
+use control::{
+    Controller,
+    events::{Event, News, bus},
+    settings::Problem,
+};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -16,9 +20,10 @@ use tokio::{
 use crate::{
     audit::Audit,
     config::{Config, Security, WebSocket},
+    events::Hub,
     http,
     net::{Door, From, Gate},
-    rpc::{Access, Service},
+    rpc::{Access, Service, correlation_id},
     security::{Secret, Tokens, kept_in, load_or_make},
     viewing::{self, Viewing},
 };
@@ -74,8 +79,10 @@ impl Bound {
         }
         let known = Arc::<OnceLock<Weak<Service>>>::default();
         let authorize = viewing::authorize(known.clone());
-        let controller =
-            Controller::start(control, authorize).await.map_err(|e| Failure::Start(e.to_string()))?;
+        let (events, feed) = bus();
+        let controller = Controller::start(control, authorize, events)
+            .await
+            .map_err(|e| Failure::Start(e.to_string()))?;
         let (secret, made_secret) = match secret(&security, &controller) {
             Ok(found) => found,
             Err(failure) => {
@@ -83,10 +90,13 @@ impl Bound {
                 return Err(failure);
             }
         };
+        let events = Hub::new(&correlation_id(), websocket.max_queue);
+        events.publish(News::now(Event::Startup));
+        tokio::spawn(events.clone().follow(feed));
         let audit = Audit;
         let access = Access::new(Tokens::new(&secret, &security), security.max_auth_failures, audit.clone());
         let viewing = Viewing::new(security.media_auth, &secret);
-        let service = Arc::new(Service { controller, access, audit, viewing });
+        let service = Arc::new(Service { controller, access, audit, events, viewing });
         known.set(Arc::downgrade(&service)).expect("only this line sets it");
         let app = App {
             service,
@@ -117,6 +127,7 @@ impl Bound {
         };
         let server = tokio::spawn(axum::serve(door, routes).with_graceful_shutdown(stopped).into_future());
         stop.await;
+        app.service.events.publish(News::now(Event::Shutdown));
         app.stopping.send_replace(true);
         let complete = tokio::time::timeout(app.shutdown_timeout, app.wind_down()).await.unwrap_or(false);
         // Connections that are not WebSockets have nothing to finish.

@@ -9,6 +9,7 @@ mod config;
 #[cfg(test)]
 mod corpus_tests;
 pub mod fuzzing;
+mod events;
 mod http;
 mod logging;
 mod net;

@@ -3,6 +3,7 @@
 
 mod cameras;
 mod error;
+mod events;
 mod files;
 mod params;
 mod service;
@@ -11,10 +12,14 @@ mod streams;
 
 pub(crate) use cameras::{CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot};
 pub(crate) use error::{Code, Error};
+pub(crate) use events::{
+    EventBody, Filters, GlobalStats, Since, SubscribeEvents, Subscribed, SubscriptionStats,
+    UnsubscribeEvents, Unsubscribed, event_text,
+};
 pub(crate) use files::{
     FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
 };
-pub(crate) use params::{Device, FromParams, Params, Takes};
+pub(crate) use params::{Device, Devices, FromParams, Params, Takes};
 pub(crate) use service::{
     API_VERSION, Authenticate, Authenticated, MediaServer, Nothing, Pong, ServerInfo, SystemStatus,
 };

@@ -2,12 +2,14 @@
 //! what, is settled before.
 
 mod cameras;
+mod events;
 mod files;
 mod service;
 mod storage;
 mod streams;
 
 pub(super) use cameras::{get_camera_list, get_camera_status, take_snapshot};
+pub(super) use events::{get_subscription_stats, subscribe_events, unsubscribe_events};
 pub(super) use files::{list_recordings, list_snapshots, start_recording, stop_recording};
 pub(super) use service::{authenticated, discover, get_server_info, get_system_status, ping};
 pub(super) use storage::{
