@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use base::CameraId;
+use tokio::sync::watch;
 
 use crate::{
     api::{Camera, CameraStatus},
-    events::{CameraChange, Event},
+    events::{CameraChange, Event, Events},
 };
 
 /// What was told of each camera.
@@ -41,6 +42,27 @@ impl Told {
             news.extend(change.map(|change| Event::Camera(change, camera)));
         }
         news
+    }
+}
+
+/// Tells of every change until `stop`. `list`: all cameras; `None`: there is nobody left to ask.
+pub(crate) async fn watch(
+    list: impl Fn() -> Option<Vec<Camera>>,
+    mut failures: watch::Receiver<()>,
+    events: Events,
+    mut stop: watch::Receiver<bool>,
+) {
+    let Some(mut told) = list().map(Told::new) else { return };
+    loop {
+        // Cameras that come and go will wake this too: one more branch here.
+        tokio::select! {
+            changed = failures.changed() => if changed.is_err() { return },
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let Some(cameras) = list() else { return };
+        for event in told.news(cameras) {
+            events.tell(event);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -19,7 +19,7 @@ use crate::{
         RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest, Stream, StreamState,
         StreamingStarted, StreamingStopped, SystemStatus, Viewing,
     },
-    camera_watch::Told,
+    camera_watch,
     config::Config,
     convert::{self, path_of},
     data_dir::{self, Held},
@@ -125,12 +125,9 @@ impl Controller {
             ffmpeg,
             _held: held,
         }));
-        tokio::spawn(watch_cameras(
-            Arc::downgrade(&controller.0),
-            controller.0.paths.failures(),
-            events,
-            told,
-        ));
+        let weak = Arc::downgrade(&controller.0);
+        let list = move || weak.upgrade().map(|inner| Self(inner).cameras());
+        tokio::spawn(camera_watch::watch(list, controller.0.paths.failures(), events, told));
         Ok(controller)
     }
 
@@ -397,28 +394,6 @@ impl Controller {
         };
         let listed = self.blocking(move |files| work(files, &query)).await?;
         listed.map_err(|e| convert::file_error(&e, ""))
-    }
-}
-
-/// Tells of every change of a camera until `stop`.
-async fn watch_cameras(
-    inner: Weak<Inner>,
-    mut failures: watch::Receiver<()>,
-    events: Events,
-    mut stop: watch::Receiver<bool>,
-) {
-    let cameras = || inner.upgrade().map(|inner| Controller(inner).cameras());
-    let Some(mut told) = cameras().map(Told::new) else { return };
-    // Cameras that come and go will wake this too: one more branch of the select below.
-    loop {
-        tokio::select! {
-            changed = failures.changed() => if changed.is_err() { return },
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-        let Some(cameras) = cameras() else { return };
-        for event in told.news(cameras) {
-            events.tell(event);
-        }
     }
 }
 

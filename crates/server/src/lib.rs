@@ -8,8 +8,8 @@ pub mod cli;
 mod config;
 #[cfg(test)]
 mod corpus_tests;
-pub mod fuzzing;
 mod events;
+pub mod fuzzing;
 mod http;
 mod logging;
 mod net;
