@@ -80,9 +80,8 @@ impl Bound {
         let known = Arc::<OnceLock<Weak<Service>>>::default();
         let authorize = viewing::authorize(known.clone());
         let (events, feed) = bus();
-        let controller = Controller::start(control, authorize, events)
-            .await
-            .map_err(|e| Failure::Start(e.to_string()))?;
+        let controller =
+            Controller::start(control, authorize, events).await.map_err(|e| Failure::Start(e.to_string()))?;
         let (secret, made_secret) = match secret(&security, &controller) {
             Ok(found) => found,
             Err(failure) => {
