@@ -19,15 +19,18 @@ use crate::{
         RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest, Stream, StreamState,
         StreamingStarted, StreamingStopped, SystemStatus, Viewing,
     },
+    camera_watch,
     config::Config,
     convert::{self, path_of},
     data_dir::{self, Held},
     error::{Error, Kind, Result},
+    events::Events,
     leases::Leases,
     pictures::Pictures,
     plugged::Plugged,
     recordings::Recordings,
     retention::Retention,
+    room::Room,
     snapshots::Snapshots,
     state::State,
     storage::Limits,
@@ -56,6 +59,7 @@ struct Inner {
     leases: Leases,
     snapshots: Snapshots,
     retention: Retention,
+    room: Room,
     /// Ends what runs by itself when it is dropped.
     stop: watch::Sender<bool>,
     /// Empty until it is known.
@@ -65,8 +69,9 @@ struct Inner {
 
 impl Controller {
     /// Takes the data folder, mends what a killed service left there, looks for cameras and opens the
-    /// media ports. No camera is touched before somebody wants its picture. `authorize`: who may watch.
-    pub async fn start(config: Config, authorize: Authorize) -> Result<Self> {
+    /// media ports. No camera is touched before somebody wants its picture. `authorize`: who may watch;
+    /// `events` hears of everything that happens from here on.
+    pub async fn start(config: Config, authorize: Authorize, events: Events) -> Result<Self> {
         let held = data_dir::take(&config.data_dir)?;
         let (files, adopted) = Files::open(&config.files).map_err(|e| convert::file_error(&e, ""))?;
         for file in adopted {
@@ -92,16 +97,28 @@ impl Controller {
         let unread =
             |e| Error::new(Kind::Internal, "what was set through the API cannot be read").with_private(e);
         let state = Arc::new(State::open(&config.data_dir).map_err(unread)?);
-        let retention = Retention::new(config.retention, files.clone(), state.clone(), &config.data_dir);
+        let room = Room::new(config.limits, files.clone(), events.clone());
+        room.look();
+        let told_of = (events.clone(), room.clone());
+        let retention =
+            Retention::new(config.retention, files.clone(), state.clone(), &config.data_dir, told_of);
         let (stop, told) = watch::channel(false);
-        tokio::spawn(retention.clone().run(told));
-        let recordings = Recordings::new(config.recording, config.limits, files.clone(), paths.clone());
+        tokio::spawn(retention.clone().run(told.clone()));
+        let recordings = Recordings::new(
+            config.recording,
+            config.limits,
+            files.clone(),
+            paths.clone(),
+            events.clone(),
+            room.clone(),
+        );
         let leases = Leases::new(config.paths.rules.viewing.close_after, paths.clone());
         let snapshots = Snapshots {
             config: config.snapshot,
             files: files.clone(),
             paths: paths.clone(),
             pictures: Pictures::start()?,
+            events: events.clone(),
         };
         let controller = Self(Arc::new(Inner {
             config,
@@ -114,17 +131,22 @@ impl Controller {
             leases,
             snapshots,
             retention,
+            room,
             stop,
             ffmpeg,
             _held: held,
         }));
         controller.begin();
+        let weak = Arc::downgrade(&controller.0);
+        let list = move || weak.upgrade().map(|inner| Self(inner).cameras());
+        let (failures, plugged) = (controller.0.paths.failures(), controller.0.plugged.changes());
+        tokio::spawn(camera_watch::watch(list, failures, plugged, events, told));
         Ok(controller)
     }
 
     /// Starts what goes on by itself.
     fn begin(&self) {
-        tokio::spawn(self.0.plugged.clone().run(self.0.stop.subscribe(), |_| {}));
+        tokio::spawn(self.0.plugged.clone().run(self.0.stop.subscribe()));
         for entry in &self.0.config.timelapse {
             // Stopped before anything else, so it does not keep the house alive.
             tokio::spawn(timelapse::run(self.clone(), *entry, self.0.stop.subscribe()));
@@ -322,6 +344,10 @@ impl Controller {
 
     pub(crate) fn limits(&self) -> Limits {
         self.0.config.limits
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     pub(crate) fn retention(&self) -> &Retention {

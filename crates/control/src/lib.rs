@@ -2,12 +2,14 @@
 //! and not who the client is.
 
 pub mod api;
+mod camera_watch;
 mod clock_guard;
 mod config;
 mod controller;
 mod convert;
 mod data_dir;
 mod error;
+pub mod events;
 mod leases;
 mod naming;
 mod pictures;
@@ -16,6 +18,7 @@ mod plugged;
 mod recorder;
 mod recordings;
 mod retention;
+mod room;
 mod snapshots;
 pub mod state;
 mod storage;

@@ -31,6 +31,7 @@ impl Controller {
         self.known(id)?;
         self.keep([(format!("camera.names.{id}"), json!(name))]).await?;
         self.all_cameras().rename(id, &name);
+        self.plugged().tell();
         Ok(self.listed(&self.known(id)?))
     }
 
@@ -41,6 +42,7 @@ impl Controller {
         // It is written down that it is gone, and a disk may block.
         let forgotten = tokio::task::spawn_blocking(move || cameras.forget(id)).await;
         if forgotten.unwrap_or(false) {
+            self.plugged().tell();
             return self.drop_kept(format!("camera.names.{id}")).await;
         }
         let state = match status {

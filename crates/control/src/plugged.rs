@@ -19,6 +19,8 @@ struct Inner {
     cameras: Cameras,
     paths: Paths,
     interval: watch::Sender<Duration>,
+    /// Told when something about cameras is different.
+    changed: watch::Sender<()>,
     /// Streams that are kept for nobody (`camera.auto_start_streams`); `None`: none are.
     kept: Option<Mutex<BTreeMap<CameraId, Lease>>>,
 }
@@ -26,7 +28,13 @@ struct Inner {
 impl Plugged {
     pub(crate) fn new(cameras: Cameras, paths: Paths, interval: Duration, keep_streams: bool) -> Self {
         let kept = keep_streams.then(|| Mutex::new(BTreeMap::new()));
-        Self(Arc::new(Inner { cameras, paths, interval: watch::channel(interval).0, kept }))
+        Self(Arc::new(Inner {
+            cameras,
+            paths,
+            interval: watch::channel(interval).0,
+            changed: watch::channel(()).0,
+            kept,
+        }))
     }
 
     /// Gives every camera that was found its stream.
@@ -39,8 +47,18 @@ impl Plugged {
         self.0.interval.send_replace(interval);
     }
 
-    /// Looks until `stop` says so or its sender is gone; tells `told` what changed.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>, told: impl Fn(&Change) + Send) {
+    /// Told whenever something about cameras is different; which is for the listener to find out.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
+    }
+
+    /// Something about cameras is different.
+    pub(crate) fn tell(&self) {
+        self.0.changed.send_replace(());
+    }
+
+    /// Looks until `stop` says so or its sender is gone.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut interval = self.0.interval.subscribe();
         self.keep_streams().await;
         loop {
@@ -56,7 +74,9 @@ impl Plugged {
             let Ok(changes) = tokio::task::spawn_blocking(move || cameras.rescan()).await else { continue };
             for change in &changes {
                 self.follow(change);
-                told(change);
+            }
+            if !changes.is_empty() {
+                self.tell();
             }
             self.keep_streams().await;
         }

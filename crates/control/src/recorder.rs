@@ -15,7 +15,11 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use crate::plan::{Plan, Step};
+use crate::{
+    events::{Event, Events, RecordingChange, RecordingNews},
+    plan::{Plan, Step},
+    room::Room,
+};
 
 /// A source silent for this long is lost for now: the file is closed, so that it is whole whatever
 /// comes, and the next key frame begins another.
@@ -76,6 +80,8 @@ pub(crate) struct Recorder {
     pub(crate) tap: Tap,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) events: Events,
+    pub(crate) room: Room,
     /// Told once: the first file holds its first key frame.
     pub(crate) begun: Option<oneshot::Sender<base::Result<()>>>,
 }
@@ -95,6 +101,24 @@ enum Next {
     Stop,
     /// The tap is closed or overrun.
     Closed,
+}
+
+impl Ended {
+    /// What is told of it; `None`: it never began.
+    pub(crate) fn news(&self, device: CameraId, recording_id: &str) -> Option<Event> {
+        let change = if self.trouble.is_some() { RecordingChange::Error } else { RecordingChange::Stop };
+        Some(Event::Recording(
+            change,
+            RecordingNews {
+                device,
+                recording_id: recording_id.to_owned(),
+                filename: self.files.first()?.clone(),
+                duration: self.duration,
+                file_size: Some(self.file_size),
+                reason: self.trouble.as_ref().map(|error| error.public.clone()),
+            },
+        ))
+    }
 }
 
 impl Recorder {
@@ -211,7 +235,20 @@ impl Recorder {
         }
         ended.files.push(segment.filename().to_owned());
         self.progress.file_begun(segment.filename(), unit.captured);
+        let change = if ended.files.len() == 1 { RecordingChange::Start } else { RecordingChange::Segment };
+        self.events.tell(Event::Recording(
+            change,
+            RecordingNews {
+                device: self.order.device,
+                recording_id: self.order.recording_id.clone(),
+                filename: segment.filename().to_owned(),
+                duration: ended.duration,
+                file_size: None,
+                reason: None,
+            },
+        ));
         *open = Some(Open { segment, params: unit.params.clone() });
+        self.room.look();
         Ok(())
     }
 }

@@ -16,7 +16,9 @@ use crate::{
     config,
     convert::{self, path_of},
     error::{Error, Kind, Result},
+    events::Events,
     recorder::{Ended, Order, Progress, Recorder},
+    room::Room,
     storage::Limits,
 };
 
@@ -37,12 +39,21 @@ pub(crate) struct Recordings {
     limits: Limits,
     files: Files,
     paths: Paths,
+    events: Events,
+    room: Room,
     active: Arc<Mutex<BTreeMap<CameraId, Active>>>,
 }
 
 impl Recordings {
-    pub(crate) fn new(config: config::Recording, limits: Limits, files: Files, paths: Paths) -> Self {
-        Self { config, limits, files, paths, active: Arc::default() }
+    pub(crate) fn new(
+        config: config::Recording,
+        limits: Limits,
+        files: Files,
+        paths: Paths,
+        events: Events,
+        room: Room,
+    ) -> Self {
+        Self { config, limits, files, paths, events, room, active: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Active>> {
@@ -82,6 +93,7 @@ impl Recordings {
             return Err(Error::new(Kind::Unsupported { feature }, "this version records MP4 only"));
         }
         let space = self.files.space().map_err(|e| convert::file_error(&e, ""))?;
+        self.room.seen(space);
         let required = self.limits.required(space, self.files.required());
         if space.available < required {
             let kind = Kind::StorageFull { available: space.available, required };
@@ -168,6 +180,8 @@ impl Recordings {
             tap,
             stop,
             progress: active.progress.clone(),
+            events: self.events.clone(),
+            room: self.room.clone(),
             begun: Some(begun),
         };
         let runtime = tokio::runtime::Handle::current();
@@ -179,6 +193,10 @@ impl Recordings {
                 tracing::info!(%device, recording = recording_id, files = ?ended.files, "recording ended");
                 // First the place, then the news: who hears of the end may start again at once.
                 all.release(device, &recording_id);
+                if let Some(news) = ended.news(device, &recording_id) {
+                    all.events.tell(news);
+                }
+                all.room.look();
                 done.send_replace(Some(ended));
             })
             .map_err(|e| Error::new(Kind::Internal, "no thread for the recording").with_private(e))?;

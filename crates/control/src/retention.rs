@@ -2,7 +2,10 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -18,6 +21,8 @@ use tokio::sync::watch;
 use crate::{
     api::{PolicyType, RetentionChange, RetentionPolicy, SIZE_GB},
     clock_guard::ClockGuard,
+    events::{Event, Events},
+    room::Room,
     state::State,
 };
 
@@ -75,17 +80,28 @@ struct Inner {
     state: Arc<State>,
     policy: watch::Sender<RetentionPolicy>,
     clock: Mutex<ClockGuard>,
+    /// The clock, as it was last told.
+    believed: AtomicBool,
+    events: Events,
+    room: Room,
     last_time: PathBuf,
 }
 
 impl Retention {
-    pub(crate) fn new(config: Config, files: Files, state: Arc<State>, data_dir: &std::path::Path) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        files: Files,
+        state: Arc<State>,
+        data_dir: &std::path::Path,
+        (events, room): (Events, Room),
+    ) -> Self {
         let last_time = data_dir.join(LAST_TIME);
         let stored = std::fs::read_to_string(&last_time).ok();
         let stored = stored.as_deref().map(str::trim).and_then(time::parse_rfc3339);
         let clock = Mutex::new(ClockGuard::new(Instant::now(), SystemTime::now(), stored));
         let policy = watch::Sender::new(config.policy);
-        Self(Arc::new(Inner { config, files, state, policy, clock, last_time }))
+        let believed = AtomicBool::new(true);
+        Self(Arc::new(Inner { config, files, state, policy, clock, believed, events, room, last_time }))
     }
 
     pub(crate) fn policy(&self) -> RetentionPolicy {
@@ -150,6 +166,10 @@ impl Retention {
     fn by_itself(&self) {
         let now = SystemTime::now();
         let believed = self.clock().believes(Instant::now(), now);
+        if self.0.believed.swap(believed, Ordering::Relaxed) != believed {
+            self.0.events.tell(Event::Clock { believed });
+        }
+        self.0.room.look();
         if believed {
             if let Err(error) = std::fs::write(&self.0.last_time, time::rfc3339(now)) {
                 tracing::warn!(%error, "the time could not be kept");
@@ -174,6 +194,7 @@ impl Retention {
             }
             Err(error) => tracing::error!(%error, "retention could not be applied"),
         }
+        self.0.room.look();
     }
 
     fn rules(&self, clock_is_right: bool) -> Policy {
@@ -235,7 +256,10 @@ mod tests {
         let mut settings = Settings::default();
         let files = Files::open(&files::Config::read(&mut settings, dir.path())).unwrap().0;
         let state = Arc::new(State::open(dir.path()).unwrap());
-        let retention = Retention::new(read(&[]).unwrap(), files, state, dir.path());
+        let (events, _feed) = crate::events::bus();
+        let limits = crate::storage::Limits { warn_percent: 80.0, block_percent: 95.0 };
+        let room = Room::new(limits, files.clone(), events.clone());
+        let retention = Retention::new(read(&[]).unwrap(), files, state, dir.path(), (events, room));
         assert_eq!(retention.rules(true).max_age, Some(Duration::from_hours(720)));
         assert_eq!(retention.rules(false).max_age, None, "a clock that jumped removes nothing");
         let change = RetentionChange {

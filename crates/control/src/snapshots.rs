@@ -16,6 +16,7 @@ use crate::{
     config,
     convert::{self, path_of},
     error::{Error, Kind, Result},
+    events::{Event, Events},
     pictures::{Pictures, Wish},
 };
 
@@ -26,6 +27,7 @@ pub(crate) struct Snapshots {
     pub(crate) files: Files,
     pub(crate) paths: Paths,
     pub(crate) pictures: Pictures,
+    pub(crate) events: Events,
 }
 
 impl Snapshots {
@@ -71,6 +73,7 @@ impl Snapshots {
                 let name = request.filename.as_deref().unwrap_or_default();
                 convert::write_error(&e, name, self.files.snapshot_space().ok(), file_size)
             })?;
+        self.events.tell(Event::SnapshotTaken { device, filename: saved.filename.clone(), file_size });
         Ok(Snapshot {
             device,
             filename: saved.filename,

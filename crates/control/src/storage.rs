@@ -96,6 +96,7 @@ impl Controller {
         let asked =
             self.blocking(move |files| Ok((files.space()?, files.usage(cameras.as_deref())?))).await?;
         let (space, usage) = asked.map_err(|e: base::Error| convert::file_error(&e, ""))?;
+        self.room().seen(space);
         let usage_percent = usage_percent(space);
         Ok(Storage {
             total: space.total,

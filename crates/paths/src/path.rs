@@ -95,6 +95,8 @@ pub(crate) struct Path {
     pub(crate) readers: Arc<watch::Sender<Readers>>,
     demand: Mutex<Demand>,
     phase: watch::Sender<Phase>,
+    /// Woken when the source fails, or no longer does; shared by all paths.
+    failures: watch::Sender<()>,
     patience: crate::demand::AllRules,
 }
 
@@ -122,7 +124,11 @@ impl Path {
         if phase.state == State::Failed {
             self.demand().end_linger();
         }
-        self.phase.send_replace(phase);
+        let fails = phase.state == State::Failed;
+        let before = self.phase.send_replace(phase);
+        if fails != (before.state == State::Failed) {
+            self.failures.send_replace(());
+        }
     }
 
     pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
@@ -164,6 +170,7 @@ struct Inner {
     paths: Mutex<BTreeMap<PathName, Arc<Path>>>,
     viewers: Arc<Viewers>,
     stop: watch::Sender<bool>,
+    failures: watch::Sender<()>,
     tasks: Mutex<JoinSet<()>>,
     rtsp_port: u16,
 }
@@ -180,6 +187,7 @@ impl Paths {
             paths: Mutex::default(),
             viewers: Arc::default(),
             stop: watch::channel(false).0,
+            failures: watch::channel(()).0,
             tasks: Mutex::default(),
         }));
         // The server holds no strong reference to us: we own its task.
@@ -222,6 +230,7 @@ impl Paths {
             readers: Arc::new(watch::channel(Readers::default()).0),
             demand: Mutex::new(Demand::new(self.0.config.rules)),
             phase: watch::channel(Phase { state: State::Idle, arrivals_seen: 0, trouble: None }).0,
+            failures: self.0.failures.clone(),
             patience: self.0.config.rules,
         });
         let mut all = self.all();
@@ -244,6 +253,11 @@ impl Paths {
             }
             None => self.add(name, source),
         }
+    }
+
+    /// Changes whenever some source has failed, or no longer does; [`Self::status`] tells which.
+    pub fn failures(&self) -> watch::Receiver<()> {
+        self.0.failures.subscribe()
     }
 
     /// What one path is doing.

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use control::{Controller, settings::Problem};
+use control::{
+    Controller,
+    events::{Event, News, bus},
+    settings::Problem,
+};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -16,9 +20,10 @@ use tokio::{
 use crate::{
     audit::Audit,
     config::{Config, Security, WebSocket},
+    events::Hub,
     http, keeper,
     net::{Door, From, Gate},
-    rpc::{Access, Service},
+    rpc::{Access, Service, correlation_id},
     security::{Secret, Tokens, kept_in, load_or_make},
     viewing::{self, Viewing},
     watch::FileWatch,
@@ -77,8 +82,9 @@ impl Bound {
         }
         let known = Arc::<OnceLock<Weak<Service>>>::default();
         let authorize = viewing::authorize(known.clone());
+        let (events, feed) = bus();
         let controller =
-            Controller::start(control, authorize).await.map_err(|e| Failure::Start(e.to_string()))?;
+            Controller::start(control, authorize, events).await.map_err(|e| Failure::Start(e.to_string()))?;
         let (secret, made_secret) = match secret(&security, &controller) {
             Ok(found) => found,
             Err(failure) => {
@@ -86,6 +92,9 @@ impl Bound {
                 return Err(failure);
             }
         };
+        let events = Hub::new(&correlation_id(), websocket.max_queue);
+        events.publish(News::now(Event::Startup));
+        tokio::spawn(events.clone().follow(feed));
         let audit = Audit;
         // Before the keys are read: what changes meanwhile must not be missed.
         let keys_watch = keeper::watched(security.api_keys_file(controller.data_dir()));
@@ -98,7 +107,7 @@ impl Bound {
             }
         };
         let viewing = Viewing::new(security.media_auth, &secret);
-        let service = Arc::new(Service { controller, access, audit, viewing });
+        let service = Arc::new(Service { controller, access, audit, events, viewing });
         known.set(Arc::downgrade(&service)).expect("only this line sets it");
         let app = App {
             service,
@@ -130,6 +139,7 @@ impl Bound {
         };
         let server = tokio::spawn(axum::serve(door, routes).with_graceful_shutdown(stopped).into_future());
         stop.await;
+        app.service.events.publish(News::now(Event::Shutdown));
         app.stopping.send_replace(true);
         let wind_down = async { tokio::join!(app.wind_down(), keeper).0 };
         let complete = tokio::time::timeout(app.shutdown_timeout, wind_down).await.unwrap_or(false);

@@ -94,7 +94,7 @@ async fn upgrade(
     let (mut parts, _) = request.into_parts();
     let asked =
         parts.extensions.get::<origin::Asked>().cloned().expect("`guard` ran before and put it there");
-    let peer = Peer { address: from.address.ip().to_canonical(), host: asked.host.clone() };
+    let peer = Peer { address: from.address.ip().to_canonical(), host: asked.host.clone(), subscriber: None };
     if !may_connect(&app, &parts.headers, &asked) {
         app.service.audit.note(&Entry {
             event: Event::Refusal,

@@ -8,6 +8,7 @@ pub mod cli;
 mod config;
 #[cfg(test)]
 mod corpus_tests;
+mod events;
 pub mod fuzzing;
 mod http;
 mod keeper;

@@ -177,6 +177,7 @@ mod tests {
             ("websocket.ping_interval", "30s default"),
             ("websocket.max_message_size", "1MiB default"),
             ("websocket.max_in_flight", "32 default"),
+            ("websocket.max_queue", "256 default"),
             ("security.jwt_secret", "null default"),
             ("security.jwt_expiry", "24h default"),
             ("security.max_token_age", "30d default"),

@@ -23,6 +23,8 @@ pub(crate) struct WebSocket {
     pub(crate) max_message_bytes: usize,
     /// Requests of one connection at work at once.
     pub(crate) max_in_flight: usize,
+    /// Events waiting for one client.
+    pub(crate) max_queue: usize,
 }
 
 impl WebSocket {
@@ -49,6 +51,7 @@ impl WebSocket {
             ping_interval: section.duration_in("ping_interval", "30s", Duration::from_millis(50)..=long),
             max_message_bytes: section.size("max_message_size", "1MiB", 1024..=1 << 26) as usize,
             max_in_flight: section.integer("max_in_flight", 32, 1..=1024) as usize,
+            max_queue: section.integer("max_queue", 256, 1..=65_536) as usize,
         };
         if config.read_timeout <= config.ping_interval {
             // An idle client says nothing but its pongs.

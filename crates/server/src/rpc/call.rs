@@ -12,10 +12,11 @@ use super::{
     envelope::{GivenParams, Request},
     error::{correlation_id, from_control},
     methods,
-    table::{AUTHENTICATE, Effect, Method, encode, find},
+    table::{AUTHENTICATE, Effect, Method, SUBSCRIBE, encode, find},
 };
 use crate::{
     audit::{self, Audit, Entry, Pending},
+    events::{Hub, Subscriber},
     security::{Principal, Role, Scope, Session},
     viewing::Viewing,
     wire::{Authenticate, Authenticated, Code, Device, Error, FromParams, Params, UrlBase},
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     pub(crate) controller: Controller,
     pub(crate) access: Access,
     pub(crate) audit: Audit,
+    pub(crate) events: Arc<Hub>,
     pub(crate) viewing: Viewing,
 }
 
@@ -35,6 +37,8 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// The host it asked for, as it stands in a URL.
     pub(crate) host: String,
+    /// Where its connection hears of events; `None`: it has no connection that could.
+    pub(crate) subscriber: Option<Arc<Subscriber>>,
 }
 
 /// A request after the checks that belong to its connection.
@@ -42,7 +46,7 @@ pub(crate) enum Admitted {
     /// It is answered already.
     Answered(Outcome),
     /// It is to be done.
-    Task(Task),
+    Task(Box<Task>),
 }
 
 /// A call whose caller is known and allowed.
@@ -59,6 +63,10 @@ pub(crate) struct Caller {
     pub(crate) service: Arc<Service>,
     pub(crate) principal: Arc<Principal>,
     pub(crate) urls: UrlBase,
+    /// See [`Peer::subscriber`].
+    pub(crate) subscriber: Option<Arc<Subscriber>>,
+    /// Whose the session was when the call came; a token of the call's own does not count here.
+    pub(crate) session: Option<Arc<Principal>>,
     /// Tells this call in logs, in the audit log and in an error that the caller may report.
     pub(crate) correlation_id: String,
 }
@@ -106,14 +114,21 @@ impl Service {
         let method = method.ok_or_else(|| Error::new(Code::MethodNotFound, "there is no such method"))?;
         self.access.ask(method.name, (!inline).then_some(session), Some(&principal), peer.address)?;
         let urls = UrlBase::new(&self.controller.viewing(), &peer.host);
-        let caller = Caller { service: self.clone(), principal, urls, correlation_id: correlation_id() };
+        let caller = Caller {
+            service: self.clone(),
+            principal,
+            urls,
+            subscriber: peer.subscriber.clone(),
+            session: session.principal(SystemTime::now()),
+            correlation_id: correlation_id(),
+        };
         if caller.principal.role < method.least {
             self.audit.note(&caller.entry(peer, method.name, (None, None), audit::Event::Refusal));
             return Err(Error::forbidden(method.least, caller.principal.role));
         }
         let members = named(params)?;
         let line = self.privileged(&caller, method, &members, peer)?;
-        Ok(Admitted::Task(Task { method, caller, members, line }))
+        Ok(Admitted::Task(Box::new(Task { method, caller, members, line })))
     }
 
     /// Who an inline token stands for.
@@ -179,6 +194,11 @@ impl Task {
     /// Must it be finished even when nobody waits for the answer?
     pub(crate) fn effect(&self) -> Effect {
         self.method.effect
+    }
+
+    /// Does it begin what must not be heard of before its answer?
+    pub(crate) fn holds_events(&self) -> bool {
+        self.method.name == SUBSCRIBE
     }
 
     /// Does it. A panic inside is our mistake and the caller's bad luck, not the service's end.

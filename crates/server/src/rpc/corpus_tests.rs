@@ -38,7 +38,8 @@ fn what_each_file_is_answered() {
             "hostile-not-utf8.json" => "not text",
             "hostile-path-as-param-name.json"
             | "hostile-filename-traversal.json"
-            | "hostile-positional.json" => "-32602",
+            | "hostile-positional.json"
+            | "hostile-subscribe-nested.json" => "-32602",
             other if other.starts_with("valid-") => "0",
             _ => "-32600",
         };

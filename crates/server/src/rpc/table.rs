@@ -13,12 +13,15 @@ use crate::{
     wire::{
         AddStream, CleanUp, CreateApiKey, DiscoverStreams, Error, GetCameraStatus, ListFiles, Nothing,
         OfApiKey, OfCamera, OfFile, OfRecordings, Params, RevokeToken, SetCamera, SetControls,
-        SetDiscoveryInterval, SetRetention, StartRecording, TakeSnapshot, Takes,
+        SetDiscoveryInterval, SetRetention, StartRecording, SubscribeEvents, TakeSnapshot, Takes,
+        UnsubscribeEvents,
     },
 };
 
 /// The one method that needs no caller, because it makes one. It lives in `call`.
 pub(crate) const AUTHENTICATE: &str = "authenticate";
+/// The one method whose answer must leave before the events it asks for.
+pub(crate) const SUBSCRIBE: &str = "subscribe_events";
 
 /// What becomes of a call whose caller leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +159,10 @@ pub(crate) static METHODS: &[Method] = &[
     method!(Operator Command General, async delete_snapshot(OfFile), "Remove one snapshot"),
     method!(Operator Command General, async protect_recording(OfRecordings), "Keep a recording from retention"),
     method!(Operator Command General, async unprotect_recording(OfRecordings), "Give a recording back to retention"),
+    // Events
+    method!(Viewer Read General, try subscribe_events(SubscribeEvents), "Hear of what happens, from now on or from where one left off"),
+    method!(Viewer Read General, try unsubscribe_events(UnsubscribeEvents), "Hear no more of some topics, or of all"),
+    method!(Viewer Read General, try get_subscription_stats(Nothing), "Who hears what"),
     // Storage
     method!(Admin Read General, async get_storage_info(Nothing), "Room on disk, and what takes it"),
     method!(Admin Command General, async set_retention_policy(SetRetention), "Change what is kept, and for how long"),

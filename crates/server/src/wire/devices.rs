@@ -60,7 +60,7 @@ pub(crate) struct SetControls;
 impl FromParams for SetControls {
     fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
         params.device()?;
-        let controls = params.object("controls")?;
+        let controls = params.mapping("controls")?;
         let controls: Map<String, Value> = params.need("controls", controls)?;
         if controls.len() > MAX_CONTROLS || !controls.values().all(|v| v.is_number() || v.is_boolean()) {
             return Err(Error::param(

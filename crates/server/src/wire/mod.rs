@@ -4,6 +4,7 @@
 mod cameras;
 mod devices;
 mod error;
+mod events;
 mod files;
 mod keys;
 mod params;
@@ -19,13 +20,17 @@ pub(crate) use devices::{
     SetControls, SetDiscoveryInterval,
 };
 pub(crate) use error::{Code, Error};
+pub(crate) use events::{
+    EventBody, Filters, GlobalStats, Since, SubscribeEvents, Subscribed, SubscriptionStats,
+    UnsubscribeEvents, Unsubscribed, event_text,
+};
 pub(crate) use files::{
     FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
 };
 pub(crate) use keys::{
     ApiKeyList, ApiKeyMade, ApiKeyRevoked, CreateApiKey, OfApiKey, RevokeToken, TokenRevoked, no_key,
 };
-pub(crate) use params::{Device, FromParams, Params, Takes};
+pub(crate) use params::{Device, Devices, FromParams, Params, Takes};
 pub(crate) use service::{
     API_VERSION, Authenticate, Authenticated, MediaServer, Nothing, Pong, ServerInfo, SystemStatus,
 };

@@ -11,6 +11,8 @@ use crate::security::MAX_CAMERAS;
 
 /// Longest text of a camera's name that is worth looking at, or repeating.
 const MAX_DEVICE_CHARS: usize = 255;
+/// Most cameras in one filter: as many as there can be.
+const MAX_DEVICES: usize = 256;
 
 /// How a caller named a camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,21 @@ pub(crate) enum Device {
     Id(String, Option<CameraId>),
     /// By a device path, as older clients do.
     Path(String),
+}
+
+/// Cameras to look for. One that does not exist for the caller is no mistake here: it never matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Devices {
+    /// As it was asked: an id or a list of ids; never a path.
+    pub(crate) asked: Value,
+    pub(crate) ids: BTreeSet<CameraId>,
+}
+
+impl Devices {
+    pub(crate) fn schema() -> Value {
+        let one = json!({"type": "string", "pattern": "^camera[0-9]+$"});
+        json!({"oneOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_DEVICES}]})
+    }
 }
 
 /// Finds the camera a caller means, or says that it does not exist for this caller.
@@ -80,8 +97,13 @@ impl<'a> Params<'a> {
     /// Reads the whole of it as a `T`.
     pub(crate) fn read<T: FromParams>(mut self) -> Result<T, Error> {
         let value = T::from_params(&mut self)?;
+        self.finish().map(|()| value)
+    }
+
+    /// What nobody has taken is unknown.
+    fn finish(&self) -> Result<(), Error> {
         match self.members.keys().next() {
-            None => Ok(value),
+            None => Ok(()),
             Some(name) => {
                 // What is no name at all is not repeated: it could be a path, or a page long.
                 let plain = name.len() <= 64 && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
@@ -163,7 +185,7 @@ impl<'a> Params<'a> {
     }
 
     /// A mapping whose members the caller judges.
-    pub(crate) fn object(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>, Error> {
+    pub(crate) fn mapping(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>, Error> {
         self.asked(name, || json!({"type": "object"}));
         match self.take(name) {
             None => Ok(None),
@@ -211,6 +233,96 @@ impl<'a> Params<'a> {
         }
         let ids: Option<BTreeSet<_>> = ids.iter().map(|id| id.as_str()?.parse().ok()).collect();
         ids.map_or_else(|| wrong("format", "must be camera ids such as camera0"), |ids| Ok(Some(ids)))
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(
+        &mut self,
+        name: &'static str,
+        count: RangeInclusive<usize>,
+        max_chars: usize,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let (least, most) = (*count.start(), *count.end());
+        self.asked(
+            name,
+            || json!({"type": "array", "items": {"type": "string"}, "minItems": least, "maxItems": most}),
+        );
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let Value::Array(items) = value else {
+            return Err(Error::param(name, "type", "must be a list of texts"));
+        };
+        if !count.contains(&items.len()) {
+            return Err(Error::param(name, "range", format!("must hold {least} to {most} texts")));
+        }
+        let text = |item| match item {
+            Value::String(text) if text.chars().count() <= max_chars => Ok(text),
+            Value::String(_) => {
+                Err(Error::param(name, "length", format!("a text has up to {max_chars} characters")))
+            }
+            _ => Err(Error::param(name, "type", "must be a list of texts")),
+        };
+        items.into_iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// An object, whose members `read` takes; others in it are unknown.
+    pub(crate) fn object<T>(
+        &mut self,
+        name: &'static str,
+        schema: Value,
+        read: impl FnOnce(&mut Params<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.asked(name, || schema);
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Object(members)) => {
+                let mut inner = Params::new(members, self.resolve);
+                let value = read(&mut inner).and_then(|value| inner.finish().map(|()| value));
+                // The caller looks for the member of `params`; the reason says what is wrong in it.
+                value.map(Some).map_err(|error| error.with("param", name))
+            }
+            Some(_) => Err(Error::param(name, "type", "must be an object")),
+        }
+    }
+
+    /// Cameras to look for: one, or a list.
+    pub(crate) fn devices(&mut self, name: &'static str) -> Result<Option<Devices>, Error> {
+        self.asked(name, Devices::schema);
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let one = value.is_string();
+        let items = match value {
+            Value::Array(items) if (1..=MAX_DEVICES).contains(&items.len()) => items,
+            Value::String(_) => vec![value],
+            _ => {
+                let reason = format!("must be a camera id, or a list of 1 to {MAX_DEVICES}");
+                return Err(Error::param(name, "type", reason));
+            }
+        };
+        let (mut asked, mut ids) = (Vec::new(), BTreeSet::new());
+        for item in items {
+            let device = match item {
+                Value::String(text) => parse_device(text),
+                _ => None,
+            };
+            let device =
+                device.ok_or_else(|| Error::param(name, "format", "must hold camera ids such as camera0"))?;
+            match device {
+                Device::Id(text, id) => {
+                    asked.push(text);
+                    ids.extend(id);
+                }
+                Device::Path(_) => {
+                    if let Ok(id) = (self.resolve)(&device) {
+                        asked.push(id.to_string());
+                        ids.insert(id);
+                    }
+                }
+            }
+        }
+        let asked = match asked.as_slice() {
+            [id] if one => json!(id),
+            list => json!(list),
+        };
+        Ok(Some(Devices { asked, ids }))
     }
 
     /// The camera that `device` names, which must be given.

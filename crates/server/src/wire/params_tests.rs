@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::wire::{
-    Authenticate, GetCameraStatus, ListFiles, Nothing, OfCamera, StartRecording, TakeSnapshot,
+    Authenticate, GetCameraStatus, ListFiles, Nothing, OfCamera, StartRecording, SubscribeEvents,
+    TakeSnapshot, UnsubscribeEvents,
 };
 
 /// Only camera0 exists here, also as /dev/video0.
@@ -116,6 +117,46 @@ fn lists() {
     ] {
         assert_eq!(broken::<ListFiles>(&params), want, "{params}");
     }
+}
+
+#[test]
+fn subscriptions() {
+    let full = json!({"topics": ["*"], "filters": {"device": ["camera7", "/dev/video0", "/dev/video9"]},
+        "since": {"epoch": "e", "seq": 5.0}});
+    let wish = read::<SubscribeEvents>(&full).unwrap();
+    let devices = wish.devices.unwrap();
+    // A camera that does not exist never matches; a path is not given back.
+    assert_eq!(devices.asked, json!(["camera7", "camera0"]));
+    assert_eq!(devices.ids, [CameraId(0), CameraId(7)].into());
+    assert_eq!(wish.since.map(|since| (since.epoch, since.seq)), Some(("e".into(), 5)));
+    let wish = read::<SubscribeEvents>(&json!({"topics": ["x"], "filters": {"device": "camera0"}})).unwrap();
+    assert_eq!(wish.devices.unwrap().asked, json!("camera0"));
+    let wish = read::<SubscribeEvents>(&json!({"topics": ["x"], "filters": {}, "since": null})).unwrap();
+    assert!(wish.devices.is_none() && wish.since.is_none());
+    for (change, want) in [
+        (json!({"topics": null}), "topics required"),
+        (json!({"topics": []}), "topics range"),
+        (json!({"topics": vec!["*"; 51]}), "topics range"),
+        (json!({"topics": ["a".repeat(65)]}), "topics length"),
+        (json!({"topics": "*"}), "topics type"),
+        (json!({"topics": [1]}), "topics type"),
+        (json!({"filters": []}), "filters type"),
+        (json!({"filters": {"topic": 1}}), "filters unknown"),
+        (json!({"filters": {"device": []}}), "filters type"),
+        (json!({"filters": {"device": vec!["camera0"; 257]}}), "filters type"),
+        (json!({"filters": {"device": ["camera0", 1]}}), "filters format"),
+        (json!({"filters": {"device": "webcam"}}), "filters format"),
+        (json!({"since": 1}), "since type"),
+        (json!({"since": {}}), "since required"),
+        (json!({"since": {"epoch": "e", "seq": -1}}), "since range"),
+        (json!({"since": {"epoch": "e", "seq": 1, "x": 1}}), "since unknown"),
+    ] {
+        let mut params = json!({"topics": ["*"]});
+        params.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        assert_eq!(broken::<SubscribeEvents>(&params), want, "{change}");
+    }
+    assert!(read::<UnsubscribeEvents>(&json!({})).unwrap().topics.is_none());
+    assert_eq!(broken::<UnsubscribeEvents>(&json!({"topics": []})), "topics range");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) struct Streams {
 }
 
 /// What addresses begin with, for one caller.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UrlBase {
     /// IPv6 in brackets.
     host: String,

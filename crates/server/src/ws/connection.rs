@@ -18,6 +18,7 @@ use crate::{
     net::Ticket,
     rpc::{Peer, correlation_id},
     security::{Principal, Session},
+    wire::UrlBase,
 };
 
 /// How long the goodbye may take.
@@ -59,7 +60,7 @@ pub(crate) async fn serve(
     socket: WebSocket,
     app: Arc<App>,
     ticket: Arc<Ticket>,
-    peer: Peer,
+    mut peer: Peer,
     principal: Option<Arc<Principal>>,
 ) {
     let mut session = Session::new(correlation_id());
@@ -67,6 +68,10 @@ pub(crate) async fn serve(
         session.begin(principal);
     }
     let config = app.websocket.clone();
+    let urls = UrlBase::new(&app.service.controller.viewing(), &peer.host);
+    let seat = app.service.events.join(&session.id, urls);
+    let events = seat.subscriber().clone();
+    peer.subscriber = Some(events.clone());
     let (mut sink, mut stream) = socket.split();
     let (out, queue) = mpsc::channel(config.max_in_flight);
     let mut stopping = app.stopping.subscribe();
@@ -80,19 +85,24 @@ pub(crate) async fn serve(
         inbox: Inbox::new(app, peer, session, out),
         read_timeout: config.read_timeout,
     };
-    let mut writer = Box::pin(write(&mut sink, queue, config.ping_interval, config.write_timeout));
+    let mut writer = Box::pin(write(&mut sink, queue, &events, config.ping_interval, config.write_timeout));
     let end = tokio::select! {
         end = reader.read(&mut stream, &mut stopping) => end,
         () = &mut writer => End::Gone,
     };
     if end == End::Stopping {
         tokio::select! {
-            _ = timeout(grace, reader.inbox.finish()) => {}
+            () = async {
+                let _ = timeout(grace, reader.inbox.finish()).await;
+                // The last news, that the service stops, among them.
+                let _ = timeout(GOODBYE, events.drained()).await;
+            } => {}
             () = &mut writer => {}
         }
     }
     drop(writer);
     drop(reader);
+    drop(seat);
     tracing::debug!(?end, "connection ended");
     if let Some(frame) = end.frame() {
         ticket.set_last_words();

@@ -12,8 +12,9 @@ use tokio::{
 use super::outbox::Outgoing;
 use crate::{
     app::App,
+    events::{Hold, Subscriber},
     rpc::{self, Admitted, Effect, Item, Message, Peer, Task},
-    security::Session,
+    security::{Principal, Session},
     wire,
 };
 
@@ -25,6 +26,8 @@ pub(crate) struct Inbox {
     app: Arc<App>,
     peer: Peer,
     pub(crate) session: Session,
+    /// Whose the session was when events were last told so.
+    heard_by: Option<Arc<Principal>>,
     out: mpsc::Sender<Outgoing>,
     places: Arc<Semaphore>,
     batches: Arc<Semaphore>,
@@ -35,14 +38,18 @@ pub(crate) struct Inbox {
 /// One request that was taken on: its reply is there, or will be. `None`: it gets none.
 enum Begun {
     Done(Option<String>),
-    Working(Pin<Box<dyn Future<Output = Option<String>> + Send>>),
+    /// With the hold on events until the reply has left.
+    Working(Pin<Box<dyn Future<Output = Option<String>> + Send>>, Option<Hold>),
 }
 
 impl Inbox {
     pub(crate) fn new(app: Arc<App>, peer: Peer, session: Session, out: mpsc::Sender<Outgoing>) -> Self {
         let places = Arc::new(Semaphore::new(app.websocket.max_in_flight));
         let batches = Arc::new(Semaphore::new(MAX_BATCHES));
-        Self { app, peer, session, out, places, batches, tasks: JoinSet::new() }
+        let mut inbox =
+            Self { app, peer, session, heard_by: None, out, places, batches, tasks: JoinSet::new() };
+        inbox.tell_events();
+        inbox
     }
 
     /// Takes one text frame. Waits while too many requests are at work: then nothing is read, and the
@@ -59,12 +66,12 @@ impl Inbox {
                 match self.begin(item).await {
                     Begun::Done(Some(reply)) => self.say(reply, place).await,
                     Begun::Done(None) => {}
-                    Begun::Working(work) => {
+                    Begun::Working(work, hold) => {
                         let out = self.out.clone();
                         self.tasks.spawn(async move {
                             if let Some(text) = work.await {
                                 // An error: the connection is gone.
-                                let _ = out.send(Outgoing { text, place }).await;
+                                let _ = out.send(Outgoing { text, place, hold }).await;
                             }
                         });
                     }
@@ -77,6 +84,7 @@ impl Inbox {
     async fn take_batch(&mut self, items: Vec<Item>) {
         let turn = self.batches.clone().acquire_owned().await.ok();
         let mut replies = Vec::with_capacity(items.len());
+        let mut all_holds = None;
         for item in items {
             let place = self.place().await;
             let (tell, told) = oneshot::channel();
@@ -84,7 +92,8 @@ impl Inbox {
                 // Told by whoever dropped `tell`: there will be none.
                 Begun::Done(None) => {}
                 Begun::Done(reply) => drop(tell.send(reply)),
-                Begun::Working(work) => {
+                Begun::Working(work, hold) => {
+                    all_holds = all_holds.or(hold);
                     self.tasks.spawn(async move {
                         let _ = tell.send(work.await);
                         drop(place);
@@ -100,7 +109,7 @@ impl Inbox {
                 texts.extend(told.await.ok().flatten());
             }
             if let Some(text) = rpc::batch(&texts) {
-                let _ = out.send(Outgoing { text, place: turn }).await;
+                let _ = out.send(Outgoing { text, place: turn, hold: all_holds }).await;
             }
         });
     }
@@ -113,7 +122,7 @@ impl Inbox {
 
     async fn say(&self, text: String, place: Option<OwnedSemaphorePermit>) {
         // An error: the writing half is gone, and this half will be told.
-        let _ = self.out.send(Outgoing { text, place }).await;
+        let _ = self.out.send(Outgoing { text, place, hold: None }).await;
     }
 
     /// Checks a request and begins what it asks for.
@@ -124,15 +133,30 @@ impl Inbox {
         };
         let id = request.id.take();
         let reply = move |outcome: rpc::Outcome| id.map(|id| rpc::reply(&id, &outcome));
-        match self.app.service.admit(request, &mut self.session, &self.peer) {
+        let admitted = self.app.service.admit(request, &mut self.session, &self.peer);
+        self.tell_events();
+        match admitted {
             Admitted::Answered(outcome) => Begun::Done(reply(outcome)),
             Admitted::Task(task) if task.effect() == Effect::Read => {
-                Begun::Working(Box::pin(async move { reply(task.run().await) }))
+                let hold =
+                    self.peer.subscriber.as_ref().filter(|_| task.holds_events()).map(Subscriber::hold);
+                Begun::Working(Box::pin(async move { reply(task.run().await) }), hold)
             }
             Admitted::Task(task) => {
-                let told = self.command(task).await;
-                Begun::Working(Box::pin(async move { reply(told.await.ok()?) }))
+                let told = self.command(*task).await;
+                Begun::Working(Box::pin(async move { reply(told.await.ok()?) }), None)
             }
+        }
+    }
+
+    /// Events are for whose the session is now, and for nobody else.
+    fn tell_events(&mut self) {
+        let now = self.session.principal(SystemTime::now());
+        if now.as_ref().map(Arc::as_ptr) != self.heard_by.as_ref().map(Arc::as_ptr) {
+            if let Some(subscriber) = &self.peer.subscriber {
+                subscriber.belongs_to(now.clone());
+            }
+            self.heard_by = now;
         }
     }
 
@@ -153,6 +177,7 @@ impl Inbox {
         let now = SystemTime::now();
         let access = &self.app.service.access;
         if let Some(ended) = self.session.expire(now, |principal| access.is_good(principal)) {
+            self.tell_events();
             let params = json!({"reason": ended.as_str(), "timestamp": wire::time(now)});
             self.say(rpc::notification("session_expired", &params), None).await;
         }

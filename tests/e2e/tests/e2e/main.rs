@@ -3,6 +3,7 @@
 
 mod cli;
 mod crash;
+mod events;
 mod files;
 mod keys;
 mod network;

@@ -1,0 +1,91 @@
+//! Is there room on the disk? Looked at whenever it is looked at anyway: before and while something is
+//! recorded, and each time retention runs. What is told is a limit that was crossed, not each look.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use files::{Files, Space};
+
+use crate::{
+    events::{Event, Events, StorageLevel},
+    storage::{Limits, usage_percent},
+};
+
+/// How far below a limit a disk must be to count as below it again, in percent: one that lies at the
+/// limit does not chatter.
+const SLACK_PERCENT: f64 = 1.0;
+
+/// Watches how full the disk of the recordings is. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    files: Files,
+    events: Events,
+    level: Mutex<StorageLevel>,
+}
+
+impl Room {
+    pub(crate) fn new(limits: Limits, files: Files, events: Events) -> Self {
+        Self(Arc::new(Inner { limits, files, events, level: Mutex::new(StorageLevel::Enough) }))
+    }
+
+    /// Looks, and tells of a limit that was crossed. A look costs one system call.
+    pub(crate) fn look(&self) {
+        match self.0.files.space() {
+            Ok(space) => self.seen(space),
+            Err(error) => tracing::debug!(%error, "the disk could not be looked at"),
+        }
+    }
+
+    /// Somebody has looked.
+    pub(crate) fn seen(&self, space: Space) {
+        let usage_percent = usage_percent(space);
+        let mut level = self.0.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.0.limits.level(usage_percent, *level);
+        if now != *level {
+            *level = now;
+            tracing::info!(usage_percent, level = ?now, "room on disk");
+            // Under the lock: two who look at once tell in the order in which they found it.
+            self.0.events.tell(Event::Storage { usage_percent, level: now });
+        }
+    }
+}
+
+impl Limits {
+    fn level(self, usage_percent: f64, before: StorageLevel) -> StorageLevel {
+        let above = |limit: f64, level| {
+            usage_percent >= limit || before >= level && usage_percent > limit - SLACK_PERCENT
+        };
+        if above(self.block_percent, StorageLevel::Full) {
+            StorageLevel::Full
+        } else if above(self.warn_percent, StorageLevel::Low) {
+            StorageLevel::Low
+        } else {
+            StorageLevel::Enough
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_at_its_limit_does_not_chatter() {
+        use StorageLevel::{Enough, Full, Low};
+        let limits = Limits { warn_percent: 80.0, block_percent: 95.0 };
+        let mut level = Enough;
+        let mut told = Vec::new();
+        for percent in [10.0, 79.9, 80.0, 79.5, 80.1, 79.1, 78.9, 96.0, 94.5, 93.0, 79.5, 99.0, 5.0] {
+            let now = limits.level(percent, level);
+            if now != level {
+                told.push((percent, now));
+            }
+            level = now;
+        }
+        let expected = [(80.0, Low), (78.9, Enough), (96.0, Full), (93.0, Low), (99.0, Full), (5.0, Enough)];
+        assert_eq!(told, expected);
+    }
+}

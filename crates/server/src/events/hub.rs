@@ -1,0 +1,193 @@
+//! Where events meet those who asked for them: the journal, and who hears of which topic. An event
+//! touches the subscribers of its topic and nobody else.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use control::events::{Event, Feed, Heard, News, StorageLevel};
+
+use super::{
+    Entry, Topic,
+    journal::Journal,
+    subscriber::{Seat, Subscriber},
+};
+use crate::wire::{EventBody, UrlBase};
+
+/// Events kept for those who were away.
+const JOURNAL_EVENTS: usize = 1000;
+
+/// The meeting place.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    epoch: Arc<str>,
+    started: Instant,
+    max_queue: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) journal: Journal,
+    /// By topic, then by the subscriber's number.
+    pub(super) index: BTreeMap<Topic, BTreeMap<u64, Arc<Subscriber>>>,
+    next_number: u64,
+    standing: Standing,
+}
+
+/// What is known of the service's health from what was told.
+#[derive(Debug)]
+struct Standing {
+    clock_believed: bool,
+    storage: StorageLevel,
+}
+
+impl Standing {
+    fn body(&self, started: Instant) -> EventBody {
+        let mut reasons = Vec::new();
+        let mut status = "HEALTHY";
+        if !self.clock_believed {
+            status = "DEGRADED";
+            reasons.push("the clock has jumped: nothing is removed for its age");
+        }
+        match self.storage {
+            StorageLevel::Enough => {}
+            StorageLevel::Low => {
+                status = "DEGRADED";
+                reasons.push("the disk is filling");
+            }
+            StorageLevel::Full => {
+                status = "UNHEALTHY";
+                reasons.push("the disk is too full to begin a recording");
+            }
+        }
+        EventBody::health(status, started.elapsed(), reasons)
+    }
+}
+
+/// How many hear what.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stats {
+    pub(crate) clients: usize,
+    pub(crate) by_topic: Vec<(Topic, usize)>,
+}
+
+impl Hub {
+    /// `epoch`: another one at each start of the service; `max_queue`: most events waiting for one client.
+    pub(crate) fn new(epoch: &str, max_queue: usize) -> Arc<Self> {
+        let epoch: Arc<str> = epoch.into();
+        Arc::new(Self {
+            epoch: epoch.clone(),
+            started: Instant::now(),
+            max_queue,
+            state: Mutex::new(State {
+                journal: Journal::new(epoch, JOURNAL_EVENTS),
+                index: BTreeMap::new(),
+                next_number: 0,
+                standing: Standing { clock_believed: true, storage: StorageLevel::Enough },
+            }),
+        })
+    }
+
+    /// Lets a connection take part; it hears nothing before it asks.
+    pub(crate) fn join(self: &Arc<Self>, client_id: &str, urls: UrlBase) -> Seat {
+        let mut state = self.lock();
+        state.next_number += 1;
+        Seat::new(Arc::new(Subscriber::new(
+            state.next_number,
+            client_id.to_owned(),
+            self.clone(),
+            urls,
+            self.max_queue,
+        )))
+    }
+
+    /// Writes down and hands on what comes, until nobody is left who could tell anything.
+    pub(crate) async fn follow(self: Arc<Self>, mut feed: Feed) {
+        while let Some(heard) = feed.next().await {
+            match heard {
+                Heard::News(news) => self.publish(news),
+                Heard::Lost(count) => self.lose(count),
+            }
+        }
+    }
+
+    /// Writes down an event and hands it to those who asked for it. Waits for nobody.
+    pub(crate) fn publish(&self, news: News) {
+        let News { event, at } = news;
+        let topic = Topic::of(&event);
+        let mut state = self.lock();
+        let body = match event {
+            Event::Camera(_, camera) => EventBody::Camera(camera),
+            Event::Recording(change, news) => EventBody::recording(change, news),
+            Event::SnapshotTaken { device, filename, file_size } => {
+                EventBody::snapshot(device, filename, file_size)
+            }
+            Event::Storage { usage_percent, level } => {
+                state.standing.storage = level;
+                EventBody::storage(usage_percent)
+            }
+            Event::Clock { believed } => {
+                state.standing.clock_believed = believed;
+                state.standing.body(self.started)
+            }
+            Event::Startup | Event::Shutdown => state.standing.body(self.started),
+        };
+        let entry: Arc<Entry> = state.journal.add(topic, at, body);
+        for subscriber in state.index.get(&topic).into_iter().flat_map(BTreeMap::values) {
+            subscriber.offer(&entry);
+        }
+    }
+
+    /// Some events came too fast to be written down: everybody who listens is told.
+    fn lose(&self, count: u64) {
+        tracing::error!(count, "events came too fast and were lost");
+        let mut state = self.lock();
+        state.journal.lose(count);
+        let last = state.journal.last();
+        let mut all = BTreeMap::new();
+        for (number, subscriber) in state.index.values().flatten() {
+            all.insert(*number, subscriber);
+        }
+        for subscriber in all.into_values() {
+            subscriber.lose(count, last);
+        }
+    }
+
+    pub(super) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.lock();
+        let mut clients: Vec<u64> = state.index.values().flat_map(BTreeMap::keys).copied().collect();
+        clients.sort_unstable();
+        clients.dedup();
+        Stats {
+            clients: clients.len(),
+            by_topic: state.index.iter().map(|(topic, all)| (*topic, all.len())).collect(),
+        }
+    }
+
+    /// Always before a subscriber's own lock.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(super) fn listen(&mut self, topic: Topic, subscriber: &Arc<Subscriber>) {
+        self.index.entry(topic).or_default().insert(subscriber.number(), subscriber.clone());
+    }
+
+    pub(super) fn ignore(&mut self, topic: Topic, subscriber: &Subscriber) {
+        if let Some(all) = self.index.get_mut(&topic) {
+            all.remove(&subscriber.number());
+            if all.is_empty() {
+                self.index.remove(&topic);
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Events on their way to those who asked for them: topics, the journal, one bounded queue for each
+//! connection. Knows no socket: `ws` takes texts from here and sends them.
+
+mod entry;
+mod hub;
+mod journal;
+mod queue;
+mod subscriber;
+mod topic;
+
+use entry::Entry;
+pub(crate) use hub::{Hub, Stats};
+pub(crate) use subscriber::{Hold, Refused, Subscriber, Wishes};
+pub(crate) use topic::{Topic, Topics, Wish};
+
+#[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod delivery_tests;

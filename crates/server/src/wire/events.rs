@@ -1,0 +1,259 @@
+//! Events and subscriptions: what notifications say, what the calls about them take and give.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use control::{
+    CameraId, api,
+    events::{RecordingChange, RecordingNews},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    UrlBase,
+    cameras::Camera,
+    error::Error,
+    params::{Devices, FromParams, Params},
+    seconds, time,
+};
+
+/// Most topics in one call.
+const MAX_TOPICS: usize = 50;
+/// Longest text worth comparing with a topic or an epoch.
+const MAX_WORD_CHARS: usize = 64;
+/// Up to here every reader of JSON keeps whole numbers exact.
+const MAX_SEQ: u64 = 1 << 53;
+
+/// What is told of an event.
+#[derive(Debug, Clone)]
+pub(crate) enum EventBody {
+    Camera(api::Camera),
+    Recording(CameraId, RecordingUpdate),
+    Snapshot(CameraId, SnapshotUpdate),
+    Health(HealthUpdate),
+    Storage(StorageUpdate),
+}
+
+/// Of a recording.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RecordingUpdate {
+    device: String,
+    recording_id: String,
+    /// What older clients call the recording.
+    session_id: String,
+    status: &'static str,
+    filename: String,
+    duration: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Of a snapshot.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SnapshotUpdate {
+    device: String,
+    filename: String,
+    file_size: u64,
+}
+
+/// Of the service.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HealthUpdate {
+    pub(crate) status: &'static str,
+    pub(crate) uptime: f64,
+    pub(crate) version: &'static str,
+    pub(crate) reasons: Vec<&'static str>,
+}
+
+/// Of the disk.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StorageUpdate {
+    usage_percentage: f64,
+}
+
+impl EventBody {
+    pub(crate) fn recording(change: RecordingChange, news: RecordingNews) -> Self {
+        let update = RecordingUpdate {
+            device: news.device.to_string(),
+            session_id: news.recording_id.clone(),
+            recording_id: news.recording_id,
+            status: match change {
+                RecordingChange::Start | RecordingChange::Segment => "RECORDING",
+                RecordingChange::Stop => "STOPPED",
+                RecordingChange::Error => "ERROR",
+            },
+            filename: news.filename,
+            duration: seconds(news.duration),
+            file_size: news.file_size,
+            reason: news.reason,
+        };
+        Self::Recording(news.device, update)
+    }
+
+    pub(crate) fn snapshot(device: CameraId, filename: String, file_size: u64) -> Self {
+        Self::Snapshot(device, SnapshotUpdate { device: device.to_string(), filename, file_size })
+    }
+
+    /// `reasons`: why all is not well.
+    pub(crate) fn health(status: &'static str, uptime: Duration, reasons: Vec<&'static str>) -> Self {
+        Self::Health(HealthUpdate {
+            status,
+            uptime: seconds(uptime),
+            version: crate::about::VERSION,
+            reasons,
+        })
+    }
+
+    pub(crate) fn storage(usage_percent: f64) -> Self {
+        Self::Storage(StorageUpdate { usage_percentage: (usage_percent * 100.0).round() / 100.0 })
+    }
+
+    /// The camera it is about.
+    pub(crate) fn device(&self) -> Option<CameraId> {
+        match self {
+            Self::Camera(camera) => Some(camera.id),
+            Self::Recording(device, _) | Self::Snapshot(device, _) => Some(*device),
+            Self::Health(_) | Self::Storage(_) => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Notification<'a> {
+    jsonrpc: &'static str,
+    method: &'a str,
+    params: Told<'a>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    topic: &'a str,
+    epoch: &'a str,
+    seq: u64,
+    timestamp: String,
+    #[serde(flatten)]
+    body: Body<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Camera(Camera),
+    Recording(&'a RecordingUpdate),
+    Snapshot(&'a SnapshotUpdate),
+    Health(&'a HealthUpdate),
+    Storage(&'a StorageUpdate),
+}
+
+/// A notification about one event.
+pub(crate) fn event_text(
+    method: &str,
+    (topic, epoch, seq): (&str, &str, u64),
+    at: SystemTime,
+    body: &EventBody,
+    urls: &UrlBase,
+) -> String {
+    let body = match body {
+        EventBody::Camera(camera) => Body::Camera(Camera::new(camera.clone(), urls)),
+        EventBody::Recording(_, update) => Body::Recording(update),
+        EventBody::Snapshot(_, update) => Body::Snapshot(update),
+        EventBody::Health(update) => Body::Health(update),
+        EventBody::Storage(update) => Body::Storage(update),
+    };
+    let params = Told { topic, epoch, seq, timestamp: time(at), body };
+    serde_json::to_string(&Notification { jsonrpc: "2.0", method, params })
+        .expect("texts and finite numbers under text keys, as the types above have them, are JSON")
+}
+
+/// The place in the journal up to which a client has heard.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Since {
+    pub(crate) epoch: String,
+    pub(crate) seq: u64,
+}
+
+/// Takes `{topics, filters?, since?}`.
+#[derive(Debug)]
+pub(crate) struct SubscribeEvents {
+    pub(crate) topics: Vec<String>,
+    /// `None`: all.
+    pub(crate) devices: Option<Devices>,
+    pub(crate) since: Option<Since>,
+}
+
+impl FromParams for SubscribeEvents {
+    fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
+        let topics = params.texts("topics", 1..=MAX_TOPICS, MAX_WORD_CHARS)?;
+        let filters = json!({"type": "object", "properties": {"device": Devices::schema()}});
+        let devices = params.object("filters", filters, |filters| filters.devices("device"))?;
+        let since = json!({"type": "object", "required": ["epoch", "seq"],
+            "properties": {"epoch": {"type": "string"}, "seq": {"type": "integer", "minimum": 0}}});
+        let since = params.object("since", since, |since| {
+            let (epoch, seq) = (since.text("epoch")?, since.integer("seq", 0..=MAX_SEQ)?);
+            Ok(Since { epoch: since.need("epoch", epoch)?, seq: since.need("seq", seq)? })
+        })?;
+        Ok(Self { topics: params.need("topics", topics)?, devices: devices.flatten(), since })
+    }
+}
+
+/// Takes `{topics?}`.
+#[derive(Debug)]
+pub(crate) struct UnsubscribeEvents {
+    /// `None`: all.
+    pub(crate) topics: Option<Vec<String>>,
+}
+
+impl FromParams for UnsubscribeEvents {
+    fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
+        Ok(Self { topics: params.texts("topics", 1..=MAX_TOPICS, MAX_WORD_CHARS)? })
+    }
+}
+
+/// Gives what was granted.
+#[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are the contract's")]
+pub(crate) struct Subscribed {
+    pub(crate) subscribed: bool,
+    pub(crate) topics: Vec<&'static str>,
+    pub(crate) filters: Filters,
+    pub(crate) epoch: String,
+    pub(crate) seq: u64,
+    pub(crate) gap: bool,
+    pub(crate) replayed: usize,
+}
+
+/// The filters that count, as they were asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Filters {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<Value>,
+}
+
+/// Gives what is left.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Unsubscribed {
+    pub(crate) unsubscribed: bool,
+    pub(crate) topics: Vec<&'static str>,
+}
+
+/// Gives who hears what.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SubscriptionStats {
+    pub(crate) global_stats: GlobalStats,
+    pub(crate) client_topics: Vec<&'static str>,
+    pub(crate) client_id: String,
+}
+
+/// Of all connections.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct GlobalStats {
+    pub(crate) total_subscriptions: usize,
+    pub(crate) active_clients: usize,
+    pub(crate) topic_counts: BTreeMap<&'static str, usize>,
+}
