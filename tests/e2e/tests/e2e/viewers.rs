@@ -29,9 +29,10 @@ async fn plays(url: &str, transport: &str) {
 /// How DESCRIBE is answered.
 async fn describe(service: &Service, path: &str, authorization: Option<&str>) -> u16 {
     let address = service.rtsp().await;
-    let mut connection = Connection::open(address).await.unwrap();
+    let mut connection = Connection::open(address).await.expect("viewers may connect");
     let headers: Vec<_> = authorization.map(|value| ("Authorization", value)).into_iter().collect();
-    connection.request("DESCRIBE", &format!("rtsp://{address}/{path}"), &headers).await.unwrap().status
+    let answer = connection.request("DESCRIBE", &format!("rtsp://{address}/{path}"), &headers).await;
+    answer.expect("every request is answered").status
 }
 
 #[tokio::test]
