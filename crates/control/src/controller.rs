@@ -11,7 +11,7 @@ use base::{CameraId, units::Size};
 use cameras::Cameras;
 use files::Files;
 use paths::{Authorize, Ffmpeg, Launcher, Paths};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     api::{
@@ -23,6 +23,7 @@ use crate::{
     convert::{self, path_of},
     data_dir::{self, Held},
     error::{Error, Kind, Result},
+    export,
     leases::Leases,
     pictures::Pictures,
     recordings::Recordings,
@@ -49,6 +50,8 @@ struct Inner {
     leases: Leases,
     snapshots: Snapshots,
     retention: Retention,
+    /// Places for clips that are being cut.
+    exports: Semaphore,
     /// Ends what runs by itself when it is dropped.
     stop: watch::Sender<bool>,
     /// Empty until it is known.
@@ -104,6 +107,7 @@ impl Controller {
             leases,
             snapshots,
             retention,
+            exports: Semaphore::new(export::MAX_AT_ONCE),
             stop,
             ffmpeg,
             _held: held,
@@ -310,7 +314,16 @@ impl Controller {
         }
     }
 
-    fn known(&self, id: CameraId) -> Result<cameras::Camera> {
+    pub(crate) fn exports(&self) -> &Semaphore {
+        &self.0.exports
+    }
+
+    /// Turns true when the service stops.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.0.stop.subscribe()
+    }
+
+    pub(crate) fn known(&self, id: CameraId) -> Result<cameras::Camera> {
         self.0.cameras.get(id).ok_or_else(|| self.not_found(id, None, "there is no such camera"))
     }
 

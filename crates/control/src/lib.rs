@@ -8,6 +8,7 @@ mod controller;
 mod convert;
 mod data_dir;
 mod error;
+mod export;
 mod leases;
 mod pictures;
 mod plan;
