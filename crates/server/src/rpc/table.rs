@@ -11,8 +11,8 @@ use super::{Outcome, call::Caller, error::correlation_id, methods};
 use crate::{
     security::Role,
     wire::{
-        CleanUp, Error, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile, OfRecordings, Params,
-        SetRetention, StartRecording, TakeSnapshot, Takes,
+        CleanUp, Error, ExportRecording, GetCameraStatus, ListFiles, Nothing, OfCamera, OfFile, OfRecordings,
+        Params, SetRetention, StartRecording, TakeSnapshot, Takes,
     },
 };
 
@@ -135,6 +135,7 @@ pub(crate) static METHODS: &[Method] = &[
     method!(Operator Command Own, async take_snapshot(TakeSnapshot), "A picture of now, kept as a file"),
     method!(Operator Command Own, async start_recording(StartRecording), "Begin a recording; its file holds its first key frame when this answers"),
     method!(Operator Command General, async stop_recording(OfCamera), "End a recording; its files are complete when this answers"),
+    method!(Operator Command General, async export_recording(ExportRecording), "Cut a clip out of a camera's recordings, between key frames"),
     // Files
     method!(Viewer Read General, async list_recordings(ListFiles), "Files of recordings, newest first"),
     method!(Viewer Read General, async list_snapshots(ListFiles), "Snapshots, newest first"),
@@ -179,6 +180,7 @@ mod tests {
                 | "start_streaming"
                 | "stop_streaming"
                 | "stop_recording"
+                | "export_recording"
                 | "delete_recording"
                 | "delete_snapshot"
                 | "protect_recording"

@@ -12,7 +12,8 @@ mod streams;
 pub(crate) use cameras::{CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot};
 pub(crate) use error::{Code, Error};
 pub(crate) use files::{
-    FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
+    ExportRecording, Exported, FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started,
+    Stopped,
 };
 pub(crate) use params::{Device, FromParams, Params, Takes};
 pub(crate) use service::{

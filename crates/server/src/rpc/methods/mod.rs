@@ -8,7 +8,7 @@ mod storage;
 mod streams;
 
 pub(super) use cameras::{get_camera_list, get_camera_status, take_snapshot};
-pub(super) use files::{list_recordings, list_snapshots, start_recording, stop_recording};
+pub(super) use files::{export_recording, list_recordings, list_snapshots, start_recording, stop_recording};
 pub(super) use service::{authenticated, discover, get_server_info, get_system_status, ping};
 pub(super) use storage::{
     cleanup_old_files, delete_recording, delete_snapshot, get_recording_info, get_snapshot_info,
