@@ -54,7 +54,12 @@ impl Config {
         let mut media = settings.section("media");
         media.choice("backend", &[("embedded", ())]);
         let public_host = media.opt_text("public_host");
-        let formats = [("mp4", RecordingFormat::Mp4), ("fmp4", RecordingFormat::Fmp4)];
+        let formats = [
+            ("mp4", RecordingFormat::Mp4),
+            ("fmp4", RecordingFormat::Fmp4),
+            ("mkv", RecordingFormat::Mkv),
+            ("avi", RecordingFormat::Avi),
+        ];
         let mut section = settings.section("recording");
         let recording = Recording {
             format: section.choice("format", &formats),

@@ -11,7 +11,7 @@ use base::{CameraId, units::Size};
 use cameras::Cameras;
 use files::Files;
 use paths::{Authorize, Ffmpeg, Launcher, Paths};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     api::{
@@ -25,6 +25,7 @@ use crate::{
     data_dir::{self, Held},
     error::{Error, Kind, Result},
     events::Events,
+    export,
     leases::Leases,
     pictures::Pictures,
     plugged::Plugged,
@@ -60,6 +61,8 @@ struct Inner {
     snapshots: Snapshots,
     retention: Retention,
     room: Room,
+    /// Places for clips that are being cut.
+    exports: Semaphore,
     /// Ends what runs by itself when it is dropped.
     stop: watch::Sender<bool>,
     /// Empty until it is known.
@@ -132,6 +135,7 @@ impl Controller {
             snapshots,
             retention,
             room,
+            exports: Semaphore::new(export::MAX_AT_ONCE),
             stop,
             ffmpeg,
             _held: held,
@@ -368,6 +372,15 @@ impl Controller {
                 "this file was being written until just now",
             ),
         }
+    }
+
+    pub(crate) fn exports(&self) -> &Semaphore {
+        &self.0.exports
+    }
+
+    /// Turns true when the service stops.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.0.stop.subscribe()
     }
 
     pub(crate) fn known(&self, id: CameraId) -> Result<cameras::Camera> {

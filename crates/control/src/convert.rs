@@ -1,7 +1,7 @@
 //! From the rooms' words to the Controller's: names, states, errors.
 
 use base::{CameraId, supervisor::State};
-use files::Space;
+use files::{Container, Space};
 use paths::PathName;
 
 use crate::{
@@ -68,6 +68,14 @@ pub(crate) fn format_name(format: RecordingFormat) -> &'static str {
     }
 }
 
+pub(crate) fn container(format: RecordingFormat) -> Container {
+    match format {
+        RecordingFormat::Mp4 | RecordingFormat::Fmp4 => Container::Mp4,
+        RecordingFormat::Mkv => Container::Mkv,
+        RecordingFormat::Avi => Container::Avi,
+    }
+}
+
 /// A stream that gave no frames.
 pub(crate) fn path_error(error: &base::Error, device: CameraId) -> Error {
     let kind = match error.kind {
@@ -109,7 +117,11 @@ pub(crate) fn recording_file(info: files::RecordingInfo) -> RecordingFile {
         created: info.created,
         modified: info.modified,
         duration: info.duration,
-        format: RecordingFormat::Mp4,
+        format: match info.container {
+            Container::Mp4 => RecordingFormat::Mp4,
+            Container::Mkv => RecordingFormat::Mkv,
+            Container::Avi => RecordingFormat::Avi,
+        },
         status: match info.status {
             files::Status::Recording => RecordingStatus::Recording,
             files::Status::Complete => RecordingStatus::Complete,
@@ -117,6 +129,7 @@ pub(crate) fn recording_file(info: files::RecordingInfo) -> RecordingFile {
         },
         recording_id: info.recording_id,
         segment: info.segment,
+        export: info.export,
         protected: info.protected,
     }
 }

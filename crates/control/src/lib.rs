@@ -10,6 +10,7 @@ mod convert;
 mod data_dir;
 mod error;
 pub mod events;
+mod export;
 mod leases;
 mod naming;
 mod pictures;

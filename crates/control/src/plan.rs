@@ -41,7 +41,7 @@ impl Plan {
         }
     }
 
-    /// The next picture; `changed`: it is coded unlike those in the open file.
+    /// The next picture; `changed`: it is coded unlike those in the open file, or that file is full.
     pub(crate) fn picture(&mut self, pts_90k: i64, key: bool, changed: bool) -> Step {
         // The length counts from the first picture that is kept.
         if self.first_pts_90k.is_none() && !key {

@@ -8,7 +8,7 @@ use std::{
 
 use base::CameraId;
 use files::{Files, NewSegment, Segment};
-use media::{ParamSets, Unit};
+use media::{Container, ParamSets, Unit};
 use paths::{Lease, Popped, Tap};
 use tokio::{
     runtime::Handle,
@@ -33,6 +33,7 @@ pub(crate) struct Order {
     pub(crate) duration: Option<Duration>,
     /// Length of one file.
     pub(crate) segment_duration: Duration,
+    pub(crate) container: Container,
 }
 
 /// What others may see of a recording while it runs.
@@ -157,7 +158,8 @@ impl Recorder {
             let overdue = began.zip(self.order.duration).map(|(began, length)| began + length + LOST_AFTER);
             match runtime.block_on(self.next(overdue)) {
                 Next::Frame(unit) => {
-                    let changed = open.as_ref().is_some_and(|open| open.params != unit.params);
+                    let another = |open: &Open| open.params != unit.params || open.segment.is_full();
+                    let changed = open.as_ref().is_some_and(another);
                     match plan.picture(unit.pts_90k, unit.key, changed) {
                         Step::End => return Ok(()),
                         Step::Skip => continue,
@@ -226,6 +228,7 @@ impl Recorder {
             device: self.order.device,
             recording_id: self.order.recording_id.clone(),
             segment: ended.files.len() as u32 + 1,
+            container: self.order.container,
             params: unit.params.clone(),
             start: unit.captured,
             first_pts_90k: unit.pts_90k,

@@ -88,17 +88,10 @@ impl Recordings {
         request: RecordingRequest,
     ) -> Result<RecordingStarted> {
         let format = request.format.unwrap_or(self.config.format);
-        if let RecordingFormat::Avi | RecordingFormat::Mkv = format {
-            let feature = format!("recording format {}", convert::format_name(format));
-            return Err(Error::new(Kind::Unsupported { feature }, "this version records MP4 only"));
+        if let Ok(space) = self.files.space() {
+            self.room.seen(space);
         }
-        let space = self.files.space().map_err(|e| convert::file_error(&e, ""))?;
-        self.room.seen(space);
-        let required = self.limits.required(space, self.files.required());
-        if space.available < required {
-            let kind = Kind::StorageFull { available: space.available, required };
-            return Err(Error::new(kind, "not enough free space to begin a recording"));
-        }
+        self.limits.check(&self.files)?;
         let (active, done, told) = self.reserve(device, format)?;
         // From here on the place is taken: it must be given back on every way out.
         let started = self.begin(device, &request, &active, done, told).await;
@@ -174,6 +167,7 @@ impl Recordings {
                 recording_id: active.recording_id.clone(),
                 duration: request.duration,
                 segment_duration: self.config.segment_duration,
+                container: convert::container(active.format),
             },
             files: self.files.clone(),
             lease,
@@ -210,7 +204,12 @@ impl Recordings {
             Ok(Ok(())) => Ok(SystemTime::now()),
             Ok(Err(error)) => {
                 let required = self.files.required();
-                Err(convert::write_error(&error, "", self.files.space().ok(), required))
+                let mut told = convert::write_error(&error, "", self.files.space().ok(), required);
+                if error.kind == base::Kind::Unsupported {
+                    let feature = format!("recording format {}", convert::format_name(active.format));
+                    told.kind = Kind::Unsupported { feature };
+                }
+                Err(told)
             }
             Err(_) => Err(Error::new(
                 Kind::InvalidState { state: "STOPPED", allowed: &["RECORDING"] },

@@ -3,18 +3,20 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::{self, Seek, SeekFrom, Write},
+    io,
+    os::unix::fs::FileExt,
     time::Duration,
 };
 
-use media::mp4;
+use media::Container;
 
 use crate::{
+    film,
     folder::Folder,
     listing::duration_of,
     mark::{Mark, Trailer},
     name,
-    store::{EXTENSION, UNFINISHED},
+    store::UNFINISHED,
 };
 
 /// A file that was mended.
@@ -34,10 +36,8 @@ pub struct Adopted {
 pub(crate) fn recordings(folder: &Folder) -> io::Result<Vec<Adopted>> {
     let mut adopted = Vec::new();
     for filename in folder.names()? {
-        if !filename.ends_with(&format!(".{EXTENSION}")) {
-            continue;
-        }
-        match adopt(folder, &filename) {
+        let Some(container) = Container::of_name(&filename) else { continue };
+        match adopt(folder, &filename, container) {
             Ok(file) => adopted.extend(file),
             // Read-only, or gone meanwhile: it stays as it is and is listed as far as it can be read.
             Err(error) => tracing::warn!(filename, %error, "a recording could not be mended"),
@@ -46,27 +46,30 @@ pub(crate) fn recordings(folder: &Folder) -> io::Result<Vec<Adopted>> {
     Ok(adopted)
 }
 
-/// Removes snapshots whose writing was cut off; they never had a name.
-pub(crate) fn unfinished_snapshots(folder: &Folder) -> io::Result<()> {
+/// Removes snapshots and clips whose writing was cut off; they never had a name.
+pub(crate) fn unfinished(folder: &Folder) -> io::Result<()> {
     for name in folder.names()?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-        folder.remove(name)?;
+        // Another service on this folder may be making it.
+        if folder.read(name).is_ok_and(|(file, _)| locked(&file).unwrap_or(true)) {
+            folder.remove(name)?;
+        }
     }
     Ok(())
 }
 
-fn adopt(folder: &Folder, filename: &str) -> io::Result<Option<Adopted>> {
+fn adopt(folder: &Folder, filename: &str, container: Container) -> io::Result<Option<Adopted>> {
     let (mut file, metadata) = folder.read(filename)?;
     if metadata.len() == 0 {
         // Made, and nothing written to it: only a name of ours tells that it is not somebody else's.
-        if name::parse(filename, EXTENSION).is_some() && locked(&file)? {
+        if name::is_recording(filename) && locked(&file)? {
             folder.remove(filename)?;
         }
         return Ok(None);
     }
-    let Some(head) = mp4::read_head(&mut file)?.filter(|head| Mark::parse(&head.mark).is_some()) else {
+    let Some(head) = container.read_head(&mut file)?.filter(|head| Mark::parse(&head.mark).is_some()) else {
         return Ok(None);
     };
-    if mp4::read_trailer(&mut file)?.is_some() {
+    if container.read_trailer(&mut file)?.is_some() {
         return Ok(None);
     }
     drop(file);
@@ -74,15 +77,16 @@ fn adopt(folder: &Folder, filename: &str) -> io::Result<Option<Adopted>> {
     if !locked(&file)? {
         return Ok(None);
     }
-    let parts = mp4::scan(&mut file, &head)?;
+    let parts = container.scan(&mut file, &head)?;
     if parts.frames == 0 {
         folder.remove(filename)?;
         return Ok(None);
     }
     file.set_len(parts.valid_len)?;
-    file.seek(SeekFrom::Start(parts.valid_len))?;
     let note = Trailer { recovered: true, frames: parts.frames, duration_90k: parts.duration_90k };
-    file.write_all(&mp4::trailer(note.to_json().as_bytes()))?;
+    let closing = container.close(&mut file, head.end, &parts, note.to_json().as_bytes())?;
+    file.write_all_at(&closing.tail, parts.valid_len)?;
+    film::patch(&file, &closing.patches)?;
     // When it was last recorded to is what a person wants to know, not when it was mended.
     file.set_modified(metadata.modified()?)?;
     Ok(Some(Adopted {

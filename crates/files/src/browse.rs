@@ -8,7 +8,7 @@ use std::{
 };
 
 use base::{CameraId, Error, Kind, Result};
-use media::{CLOCK_HZ, mp4, picture};
+use media::{CLOCK_HZ, Container, picture};
 
 use crate::{
     catalogue::Entry,
@@ -18,7 +18,7 @@ use crate::{
     },
     mark::{Mark, Trailer},
     segment::Progress,
-    store::{EXTENSION, Files, locked},
+    store::{Files, locked},
 };
 
 /// Endings of snapshots.
@@ -28,6 +28,7 @@ const PICTURES: [&str; 2] = ["jpg", "png"];
 #[derive(Debug, Clone)]
 pub(crate) struct RecordingNote {
     mark: Mark,
+    container: Container,
     status: Status,
     frames: u64,
     duration_90k: u64,
@@ -106,10 +107,8 @@ impl Files {
             .look(
                 &self.0.recordings,
                 |name, file| {
-                    if !name.ends_with(&format!(".{EXTENSION}")) {
-                        return Ok(None);
-                    }
-                    recording_note(file, writing.contains_key(name))
+                    let Some(container) = Container::of_name(name) else { return Ok(None) };
+                    recording_note(file, container, writing.contains_key(name))
                 },
                 // It may have ended since `writing` was copied, and would be taken for unended for ever.
                 |note| note.status != Status::Recording,
@@ -154,21 +153,25 @@ pub(crate) fn unknown(what: &str) -> Error {
 }
 
 /// `None` when it is not ours.
-fn recording_note(file: &mut File, being_written: bool) -> io::Result<Option<RecordingNote>> {
-    let Some(head) = mp4::read_head(file)? else { return Ok(None) };
+fn recording_note(
+    file: &mut File,
+    container: Container,
+    being_written: bool,
+) -> io::Result<Option<RecordingNote>> {
+    let Some(head) = container.read_head(file)? else { return Ok(None) };
     let Some(mark) = Mark::parse(&head.mark).filter(|mark| mark.segment > 0) else { return Ok(None) };
     let (status, frames, duration_90k) = if being_written {
         (Status::Recording, 0, 0)
-    } else if let Some(trailer) = mp4::read_trailer(file)?.and_then(|text| Trailer::parse(&text)) {
+    } else if let Some(trailer) = container.read_trailer(file)?.and_then(|text| Trailer::parse(&text)) {
         let status = if trailer.recovered { Status::Recovered } else { Status::Complete };
         (status, trailer.frames, trailer.duration_90k)
     } else {
         // Cut off by a full disk, say: it plays as far as it goes, and the next start mends it.
-        let parts = mp4::scan(file, &head)?;
+        let parts = container.scan(file, &head)?;
         (Status::Recovered, parts.frames, parts.duration_90k)
     };
-    let (width, height, codec) = (head.width, head.height, head.codec);
-    Ok(Some(RecordingNote { mark, status, frames, duration_90k, width, height, codec }))
+    let (width, height, codec) = (head.params.info.width, head.params.info.height, head.params.codec());
+    Ok(Some(RecordingNote { mark, container, status, frames, duration_90k, width, height, codec }))
 }
 
 /// `None` when it is not ours.
@@ -198,6 +201,8 @@ fn recording_info(
         status: entry.note.status,
         recording_id: entry.note.mark.recording_id,
         segment: entry.note.mark.segment,
+        container: entry.note.container,
+        export: entry.note.mark.export,
         protected,
     }
 }

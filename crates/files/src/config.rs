@@ -11,6 +11,16 @@ pub struct Config {
     pub(crate) snapshots_dir: PathBuf,
     /// Bytes that must be free before a recording begins.
     pub(crate) min_free_space: u64,
+    pub(crate) durability: Durability,
+}
+
+/// What a recording outlives without losing more than its last second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The end of the service, however sudden.
+    Process,
+    /// A power cut, too: every part is waited for until the disk has it.
+    Power,
 }
 
 impl Config {
@@ -19,10 +29,13 @@ impl Config {
         let mut section = settings.section("storage");
         let recordings = section.opt_text("recordings_dir").map(PathBuf::from);
         let snapshots = section.opt_text("snapshots_dir").map(PathBuf::from);
+        let mut section = settings.section("recording");
         Self {
             recordings_dir: recordings.unwrap_or_else(|| data_dir.join("recordings")),
             snapshots_dir: snapshots.unwrap_or_else(|| data_dir.join("snapshots")),
-            min_free_space: settings.section("recording").size("min_free_space", "1GiB", 0..=u64::MAX),
+            min_free_space: section.size("min_free_space", "1GiB", 0..=u64::MAX),
+            durability: section
+                .choice("durability", &[("process", Durability::Process), ("power", Durability::Power)]),
         }
     }
 }

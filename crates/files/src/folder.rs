@@ -3,7 +3,7 @@
 
 use std::{
     fs::{DirBuilder, File, Metadata, OpenOptions},
-    io,
+    io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -56,7 +56,7 @@ impl Folder {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = options.custom_flags(flags.bits()).open(self.join(name)?)?;
         let metadata = file.metadata()?;
-        if metadata.is_file() { Ok((file, metadata)) } else { Err(io::ErrorKind::NotFound.into()) }
+        if metadata.is_file() { Ok((file, metadata)) } else { Err(ErrorKind::NotFound.into()) }
     }
 
     /// Makes a file that is not there yet.
@@ -71,7 +71,11 @@ impl Folder {
     /// Gives a file another name; what had that name is replaced.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         std::fs::rename(self.join(from)?, self.join(to)?)?;
-        // The new name is on the disk only when the folder is.
+        self.sync()
+    }
+
+    /// Waits for the disk: a new name is there only when the folder is.
+    pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
 
@@ -80,10 +84,24 @@ impl Folder {
         std::fs::hard_link(self.join(from)?, self.join(to)?)
     }
 
+    /// Gives a file its name; fails when there is one of that name.
+    pub(crate) fn name(&self, unfinished: &str, name: &str) -> io::Result<()> {
+        match self.link(unfinished, name) {
+            // File systems without hard links (FAT on a memory card).
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+                if std::fs::symlink_metadata(self.join(name)?).is_ok() {
+                    return Err(ErrorKind::AlreadyExists.into());
+                }
+                self.rename(unfinished, name)
+            }
+            linked => linked,
+        }
+    }
+
     /// Of the thing of this name itself, if it is a plain file.
     pub(crate) fn metadata(&self, name: &str) -> io::Result<Metadata> {
         let metadata = std::fs::symlink_metadata(self.join(name)?)?;
-        if metadata.is_file() { Ok(metadata) } else { Err(io::ErrorKind::NotFound.into()) }
+        if metadata.is_file() { Ok(metadata) } else { Err(ErrorKind::NotFound.into()) }
     }
 
     /// Plain names of all that lies there.
@@ -100,7 +118,7 @@ impl Folder {
     /// A name must be one step: no separator, no parent.
     fn join(&self, name: &str) -> io::Result<PathBuf> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(io::ErrorKind::NotFound.into());
+            return Err(ErrorKind::NotFound.into());
         }
         Ok(self.path.join(name))
     }
@@ -125,7 +143,7 @@ mod tests {
         }
         folder.create("x").unwrap();
         assert!(folder.read("x").is_ok());
-        assert_eq!(folder.create("x").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(folder.create("x").unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert!(folder.create("../x").is_err());
     }
 

@@ -16,7 +16,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Text of the mark for a picture of `device` taken at `taken`.
 pub fn snapshot_mark_text(device: CameraId, taken: SystemTime) -> String {
-    Mark { device, recording_id: String::new(), segment: 0, start: taken }.to_json()
+    Mark { device, recording_id: String::new(), segment: 0, start: taken, export: false }.to_json()
 }
 
 /// The mark of a picture whose file begins with `head`; `None` when it is not one of ours.

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::{CameraId, Error, Kind, Result};
-use media::CLOCK_HZ;
+use media::{CLOCK_HZ, Container};
 
 use crate::browse::may_know;
 
@@ -67,6 +67,10 @@ pub struct RecordingInfo {
     pub recording_id: String,
     /// Its place there, from 1.
     pub segment: u32,
+    /// What it is written as.
+    pub container: Container,
+    /// Cut out of recordings on demand, not recorded.
+    pub export: bool,
     /// Kept from every retention rule.
     pub protected: bool,
 }

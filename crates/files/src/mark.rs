@@ -19,6 +19,8 @@ pub(crate) struct Mark {
     pub(crate) segment: u32,
     /// When its first picture was taken.
     pub(crate) start: SystemTime,
+    /// Cut out of recordings on demand, not recorded.
+    pub(crate) export: bool,
 }
 
 /// How a file ended.
@@ -38,6 +40,9 @@ impl Mark {
             value["recording_id"] = json!(self.recording_id);
             value["segment"] = json!(self.segment);
         }
+        if self.export {
+            value["export"] = json!(true);
+        }
         value.to_string()
     }
 
@@ -51,6 +56,7 @@ impl Mark {
             recording_id: value.get("recording_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
             segment: value.get("segment").map_or(Some(0), |n| u32::try_from(n.as_u64()?).ok())?,
             start: UNIX_EPOCH + Duration::from_millis(start_ms),
+            export: value.get("export").and_then(Value::as_bool).unwrap_or_default(),
         })
     }
 }
@@ -83,8 +89,11 @@ mod tests {
             recording_id: "00ff".into(),
             segment: 2,
             start: UNIX_EPOCH + Duration::from_millis(1_795_483_519_123),
+            export: false,
         };
         assert_eq!(Mark::parse(mark.to_json().as_bytes()), Some(mark.clone()));
+        let clip = Mark { export: true, ..mark.clone() };
+        assert_eq!(Mark::parse(clip.to_json().as_bytes()), Some(clip));
         let snapshot = Mark { recording_id: String::new(), segment: 0, ..mark };
         assert_eq!(Mark::parse(snapshot.to_json().as_bytes()), Some(snapshot));
         for recovered in [true, false] {

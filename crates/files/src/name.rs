@@ -4,6 +4,7 @@
 use std::time::SystemTime;
 
 use base::{CameraId, time};
+use media::Container;
 
 /// How many files of one camera may begin in one millisecond.
 pub(crate) const MAX_TWINS: u32 = 99;
@@ -15,6 +16,11 @@ pub(crate) fn make(device: CameraId, at: SystemTime, twin: u32, extension: &str)
         1 => format!("{device}_{stamp}.{extension}"),
         _ => format!("{device}_{stamp}-{twin}.{extension}"),
     }
+}
+
+/// Is this a name that [`make`] gives to a recording?
+pub(crate) fn is_recording(name: &str) -> bool {
+    Container::of_name(name).is_some_and(|container| parse(name, container.extension()).is_some())
 }
 
 /// Whose and when, if `name` is one that [`make`] gives.

@@ -12,12 +12,13 @@ use std::{
 };
 
 use base::{CameraId, Error, Kind, Result};
+use media::Container;
 
 use crate::{
     adopt::{self, Adopted},
     browse::{RecordingNote, SnapshotNote},
     catalogue::Catalogue,
-    config::Config,
+    config::{Config, Durability},
     folder::Folder,
     name,
     protection::Protection,
@@ -26,9 +27,7 @@ use crate::{
     space::{self, Space},
 };
 
-/// Ending of recordings.
-pub(crate) const EXTENSION: &str = "mp4";
-/// Beginning of the names of snapshots that are still being written.
+/// Beginning of the names of snapshots and clips that are still being written.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
 
 /// Recordings and snapshots. Cheap to clone.
@@ -38,6 +37,7 @@ pub struct Files(pub(crate) Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     min_free_space: u64,
+    pub(crate) durability: Durability,
     pub(crate) recordings: Folder,
     pub(crate) snapshots: Folder,
     /// Files being written, with how far they have come.
@@ -92,9 +92,12 @@ impl Files {
         let snapshots = Folder::open(&config.snapshots_dir, "snapshots")?;
         let unread = |e: &io::Error| Error::io("a folder of the service cannot be read", e);
         let adopted = adopt::recordings(&recordings).map_err(|e| unread(&e))?;
-        adopt::unfinished_snapshots(&snapshots).map_err(|e| unread(&e))?;
+        for folder in [&recordings, &snapshots] {
+            adopt::unfinished(folder).map_err(|e| unread(&e))?;
+        }
         let inner = Inner {
             min_free_space: config.min_free_space,
+            durability: config.durability,
             protection: Mutex::new(removal::load(&recordings)),
             recordings,
             snapshots,
@@ -127,9 +130,15 @@ impl Files {
     }
 
     /// A new, empty, locked file for a recording that begins at `start`.
-    pub(crate) fn create_recording(&self, device: CameraId, start: SystemTime) -> Result<(File, Writing)> {
+    pub(crate) fn create_recording(
+        &self,
+        device: CameraId,
+        start: SystemTime,
+        container: Container,
+    ) -> Result<(File, Writing)> {
+        let failed = |error: &io::Error| Error::io("the recording's file could not be made", error);
         for twin in 1..=name::MAX_TWINS {
-            let name = name::make(device, start, twin, EXTENSION);
+            let name = name::make(device, start, twin, container.extension());
             let progress = Arc::<Progress>::default();
             // Listed as being written from before it exists: nobody ever sees it as something else.
             if locked(&self.0.writing).contains_key(&name) {
@@ -142,13 +151,28 @@ impl Files {
                     // Tells another service on this folder that the file is not for adoption. A file
                     // system without locks has no such neighbour.
                     let _ = file.try_lock();
+                    self.settle_recordings().map_err(|e| failed(&e))?;
                     return Ok((file, writing));
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::io("the recording's file could not be made", &error)),
+                Err(error) => return Err(failed(&error)),
             }
         }
         Err(Error::new(Kind::AlreadyExists, "too many recordings of one camera begin at the same moment"))
+    }
+
+    /// Waits until the recordings' names are on the disk if a power cut may come.
+    pub(crate) fn settle_recordings(&self) -> io::Result<()> {
+        match self.0.durability {
+            Durability::Process => Ok(()),
+            Durability::Power => self.0.recordings.sync(),
+        }
+    }
+
+    /// A name for a file that is being made: no listing shows it.
+    pub(crate) fn unfinished(&self) -> String {
+        let number = self.0.unfinished.fetch_add(1, Ordering::Relaxed);
+        format!("{UNFINISHED}{}-{number}", std::process::id())
     }
 
     /// Takes back a file into which nothing could be written.
@@ -161,8 +185,7 @@ impl Files {
     /// Puts a picture into its folder: as a whole or not at all.
     pub fn save_snapshot(&self, new: &NewSnapshot) -> Result<SavedSnapshot> {
         let failed = |e: &io::Error| Error::io("the snapshot's file could not be written", e);
-        let number = self.0.unfinished.fetch_add(1, Ordering::Relaxed);
-        let unfinished = format!("{UNFINISHED}{}-{number}", std::process::id());
+        let unfinished = self.unfinished();
         let written = self.0.snapshots.create(&unfinished).and_then(|mut file| file.write_all(&new.bytes));
         let saved = match written {
             Ok(()) => self.name_snapshot(&unfinished, new),

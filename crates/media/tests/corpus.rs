@@ -4,7 +4,7 @@
 
 use std::{fs, io::Cursor, path::Path};
 
-use media::{h264, mp4, nut};
+use media::{Container, avi, h264, mkv, mp4, nut};
 
 fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(folder);
@@ -117,5 +117,57 @@ fn mp4_files() {
             other => panic!("what should {other} do?"),
         };
         assert_eq!((frames, ended), expected, "{name}");
+    }
+}
+
+/// Pictures found by the scan, if there is a head of ours, and whether there is a trailer.
+fn found(container: Container, bytes: Vec<u8>) -> (Option<u64>, bool) {
+    let mut file = Cursor::new(bytes);
+    let head = container.read_head(&mut file).unwrap();
+    let frames = head.map(|head| container.scan(&mut file, &head).unwrap().frames);
+    (frames, container.read_trailer(&mut file).unwrap().is_some())
+}
+
+#[test]
+fn mkv_files() {
+    replay("mkv", 1500, mkv::fuzz);
+    for (name, bytes) in corpus("mkv") {
+        let expected = match name.as_str() {
+            "valid-ended.mkv" | "hostile-two-trailers.mkv" => (Some(8), true),
+            "valid-unended.mkv" => (Some(8), false),
+            "hostile-cut-in-cluster.mkv"
+            | "hostile-cluster-size.mkv"
+            | "hostile-cluster-unknown-size.mkv"
+            | "hostile-timestamp.mkv"
+            | "hostile-block-size.mkv" => (Some(5), false),
+            "hostile-head-only.mkv" => (Some(0), false),
+            "hostile-trailer-only.mkv" => (None, true),
+            "hostile-empty.mkv" | "hostile-cut-in-tracks.mkv" | "hostile-codec-private.mkv" => (None, false),
+            other => panic!("what should {other} do?"),
+        };
+        assert_eq!(found(Container::Mkv, bytes), expected, "{name}");
+    }
+}
+
+#[test]
+fn avi_files() {
+    replay("avi", 1500, avi::fuzz);
+    for (name, bytes) in corpus("avi") {
+        let expected = match name.as_str() {
+            "valid-ended.avi" | "hostile-two-trailers.avi" => (Some(8), true),
+            // A rate that nobody believes harms no picture.
+            "valid-unended.avi" | "hostile-rate.avi" => (Some(8), false),
+            "hostile-cut-in-picture.avi" => (Some(7), false),
+            "hostile-chunk-size.avi" | "hostile-chunk-empty.avi" => (Some(5), false),
+            "hostile-head-only.avi" => (Some(0), false),
+            "hostile-trailer-only.avi" => (None, true),
+            "hostile-empty.avi"
+            | "hostile-cut-in-head.avi"
+            | "hostile-format-size.avi"
+            | "hostile-mark-size.avi"
+            | "hostile-params.avi" => (None, false),
+            other => panic!("what should {other} do?"),
+        };
+        assert_eq!(found(Container::Avi, bytes), expected, "{name}");
     }
 }

@@ -73,9 +73,9 @@ fn what_is_written_plays_and_tells_what_it_is() {
         assert!((seconds - 2.0).abs() < 0.05, "{seconds} s");
         let mut read = Cursor::new(&bytes);
         let head = mp4::read_head(&mut read).unwrap().unwrap();
-        assert_eq!((head.width, head.height), (320, 240));
+        assert_eq!((head.params.info.width, head.params.info.height), (320, 240));
         assert_eq!(head.mark, b"{\"mark\":1}");
-        assert!(head.codec.starts_with("avc1."), "{}", head.codec);
+        assert_eq!(head.params, units[0].params);
         let parts = mp4::scan(&mut read, &head).unwrap();
         assert_eq!((parts.frames, parts.next_sequence), (50, 11));
         assert!(parts.duration_90k.abs_diff(180_000) <= 7200, "{}", parts.duration_90k);

@@ -13,8 +13,8 @@ pub use cameras::{Camera, CameraDetail, CameraKind, CameraModes, CameraStatus};
 pub use files::{FilePage, FileQuery};
 pub use pictures::{PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};
 pub use recordings::{
-    ActiveRecording, RecordingDetail, RecordingFile, RecordingFormat, RecordingRequest, RecordingStarted,
-    RecordingStatus, RecordingStopped,
+    ActiveRecording, Export, ExportFormat, ExportRequest, MAX_EXPORT, RecordingDetail, RecordingFile,
+    RecordingFormat, RecordingRequest, RecordingStarted, RecordingStatus, RecordingStopped,
 };
 pub use storage::{
     ChosenRecordings, Cleanup, Deleted, PolicyType, RetentionChange, RetentionPolicy, RetentionRule, SIZE_GB,

@@ -102,7 +102,7 @@ pub struct RecordingFile {
     pub modified: SystemTime,
     /// Length of the video.
     pub duration: Duration,
-    /// `mp4`.
+    /// Its container: `mp4` for both names of that one.
     pub format: RecordingFormat,
     /// Being written, complete or recovered.
     pub status: RecordingStatus,
@@ -110,6 +110,8 @@ pub struct RecordingFile {
     pub recording_id: String,
     /// Its place in the recording, from 1.
     pub segment: u32,
+    /// Cut out of recordings on demand, not recorded.
+    pub export: bool,
     /// Kept from retention.
     pub protected: bool,
 }
@@ -129,4 +131,45 @@ pub struct RecordingDetail {
     pub fps: Option<f64>,
     /// As in RFC 6381, such as `avc1.42c01f`.
     pub codec: String,
+}
+
+/// Longest time a clip may be cut from.
+pub const MAX_EXPORT: Duration = Duration::from_hours(24);
+
+/// A wish for a clip out of a camera's recordings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportRequest {
+    /// From the last key frame at or before this.
+    pub start: SystemTime,
+    /// Up to here, at most [`MAX_EXPORT`] later.
+    pub end: SystemTime,
+    /// Container.
+    pub format: ExportFormat,
+}
+
+/// Container of a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExportFormat {
+    /// MP4.
+    #[default]
+    Mp4,
+    /// Matroska.
+    Mkv,
+}
+
+/// A clip that lies in the recordings folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// Plain name.
+    pub filename: String,
+    /// When its first picture was taken.
+    pub start: SystemTime,
+    /// When its last picture ended.
+    pub end: SystemTime,
+    /// Length of its video: without the gaps.
+    pub duration: Duration,
+    /// What between start and end is not in it.
+    pub gaps: Vec<(SystemTime, SystemTime)>,
+    /// Bytes.
+    pub file_size: u64,
 }

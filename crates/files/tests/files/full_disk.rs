@@ -85,6 +85,7 @@ fn a_recording_that_cannot_begin_leaves_nothing_behind() {
     let free = files.space().unwrap().available as usize;
     std::fs::write(dir.path().join("other"), vec![1; free]).unwrap();
     let new = files::NewSegment {
+        container: files::Container::Mp4,
         device: base::CameraId(0),
         recording_id: "1".into(),
         segment: 1,

@@ -2,8 +2,10 @@
 //! listed, and read back by ffprobe.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod containers;
 #[path = "../../../media/tests/encoder/mod.rs"]
 mod encoder;
+mod export;
 mod full_disk;
 mod removal;
 
@@ -16,7 +18,7 @@ use std::{
 };
 
 use base::{CameraId, Kind, config::Settings};
-use files::{Config, Files, NewSegment, NewSnapshot, Query, Segment, Status};
+use files::{Config, Container, Files, NewSegment, NewSnapshot, Query, Segment, Status};
 use media::Unit;
 
 /// 2026-11-24T01:25:19.123Z.
@@ -36,8 +38,13 @@ fn open(dir: &Path) -> (Files, Vec<files::Adopted>) {
 }
 
 fn begin(files: &Files, units: &[Unit], segment: u32) -> Segment {
+    begin_as(files, units, segment, Container::Mp4)
+}
+
+fn begin_as(files: &Files, units: &[Unit], segment: u32, container: Container) -> Segment {
     files
         .begin(&NewSegment {
+            container,
             device: CameraId(3),
             recording_id: "00c0ffee".into(),
             segment,

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::{CameraId, Kind};
-use files::{Chosen, Files, NewSegment, Policy, Rule, Status};
+use files::{Chosen, Container, Files, NewSegment, Policy, Rule, Status};
 use media::Unit;
 
 use crate::{MOMENT, all, open, path, picture, units};
@@ -23,6 +23,7 @@ fn record(files: &Files, units: &[Unit], id: &str, days_ago: u32, segments: u32)
             device,
             recording_id: id.into(),
             segment,
+            container: Container::Mp4,
             params: units[0].params.clone(),
             start: now() - DAY * days_ago + Duration::from_secs(segment.into()),
             first_pts_90k: units[0].pts_90k,
@@ -99,6 +100,7 @@ fn what_is_deleted_is_gone_and_nothing_else() {
         device: CameraId(0),
         recording_id: "b1".into(),
         segment: 2,
+        container: Container::Mp4,
         params: units[0].params.clone(),
         start: now(),
         first_pts_90k: units[0].pts_90k,

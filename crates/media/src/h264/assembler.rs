@@ -100,7 +100,7 @@ impl Assembler {
     }
 
     /// Keeps a parameter set; `false` when `nal` is none.
-    fn param_set(&mut self, nal: &[u8]) -> Result<bool, Malformed> {
+    pub(crate) fn param_set(&mut self, nal: &[u8]) -> Result<bool, Malformed> {
         match nal.first().map(|head| head & 0x1f) {
             Some(SPS) => {
                 if self.sps.as_deref() != Some(nal) {
@@ -126,7 +126,7 @@ impl Assembler {
     }
 
     /// One `Arc` for as long as nothing changes.
-    fn params(&mut self) -> Option<Arc<ParamSets>> {
+    pub(crate) fn params(&mut self) -> Option<Arc<ParamSets>> {
         if self.params.is_none() && !self.pps.is_empty() {
             let sps = self.sps.clone()?;
             let info = parse_sps(&sps).ok()?;

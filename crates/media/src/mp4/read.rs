@@ -2,40 +2,19 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use bytes::Bytes;
 use mp4_atom::{Atom, Codec, Moof, Moov, TrunSamples};
 
-use super::{MARK, MAX_NOTE_BYTES, TRAILER};
+use super::MAX_NOTE_BYTES;
+use crate::{
+    ParamSets,
+    container::{Head, MARK, MAX_PART_BYTES, Parts, Shot, TRAILER},
+};
 
+/// `sample_is_non_sync_sample` (ISO/IEC 14496-12 section 8.8.3.1).
+const NOT_SYNC: u32 = 0x0001_0000;
 /// Largest `ftyp`, `moov` or `moof` that is believed; ours have a few kilobytes.
 const MAX_BOX_BYTES: u64 = 1 << 20;
-
-/// The head of a file of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// The text given to [`super::init`].
-    pub mark: Vec<u8>,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// As in RFC 6381, such as `avc1.42c01f`.
-    pub codec: String,
-    /// Where the first part begins.
-    pub end: u64,
-}
-
-/// What lies behind the head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts {
-    /// Pictures in whole parts.
-    pub frames: u64,
-    /// From the first picture to the end of the last one.
-    pub duration_90k: u64,
-    /// Number for the next part.
-    pub next_sequence: u32,
-    /// The file is whole up to here: the end of its last whole part.
-    pub valid_len: u64,
-}
 
 /// One box's place in the file.
 #[derive(Debug, Clone, Copy)]
@@ -61,16 +40,10 @@ pub fn read_head(file: &mut (impl Read + Seek)) -> io::Result<Option<Head>> {
     let Ok(moov) = Moov::decode_body(&mut bytes.as_slice()) else { return Ok(None) };
     let codec = moov.trak.first().and_then(|trak| trak.mdia.minf.stbl.stsd.codecs.first());
     let Some(Codec::Avc1(avc1)) = codec else { return Ok(None) };
-    Ok(Some(Head {
-        mark: mark.to_vec(),
-        width: avc1.visual.width.into(),
-        height: avc1.visual.height.into(),
-        codec: format!(
-            "avc1.{:02x}{:02x}{:02x}",
-            avc1.avcc.avc_profile_indication, avc1.avcc.profile_compatibility, avc1.avcc.avc_level_indication
-        ),
-        end: at.end,
-    }))
+    let sps = avc1.avcc.sequence_parameter_sets.iter();
+    let nals = sps.chain(&avc1.avcc.picture_parameter_sets);
+    let params = ParamSets::from_nals(nals.map(Vec::as_slice));
+    Ok(params.map(|params| Head { mark: mark.to_vec(), params, picture_us: None, end: at.end }))
 }
 
 /// The trailer's text; `None` when the file was not ended.
@@ -99,23 +72,51 @@ pub fn scan(file: &mut (impl Read + Seek), head: &Head) -> io::Result<Parts> {
     let len = file.seek(SeekFrom::End(0))?;
     let mut parts = Parts { frames: 0, duration_90k: 0, next_sequence: 1, valid_len: head.end };
     let mut first_90k = None;
-    while let Some(moof_at) = place(file, parts.valid_len, len)?.filter(|f| &f.kind == b"moof") {
-        let Some(bytes) = body(file, moof_at, MAX_BOX_BYTES)? else { break };
-        let Ok(moof) = Moof::decode_body(&mut bytes.as_slice()) else { break };
-        let Some(mdat) = place(file, moof_at.end, len)?.filter(|f| &f.kind == b"mdat") else { break };
-        let Some(part) = measure(&moof) else { break };
-        if part.bytes != mdat.end - mdat.body {
-            break;
-        }
+    while let Some(part) = part_at(file, parts.valid_len, len)? {
         parts.frames += part.frames;
         // By the parts' own times, not by adding up: the last length in a part may have been a guess.
         let first_90k = *first_90k.get_or_insert(part.begin_90k);
         let until_90k = part.begin_90k.saturating_add(part.duration_90k).saturating_sub(first_90k);
         parts.duration_90k = parts.duration_90k.max(until_90k);
-        parts.next_sequence = moof.mfhd.sequence_number.saturating_add(1);
-        parts.valid_len = mdat.end;
+        parts.next_sequence = part.moof.mfhd.sequence_number.saturating_add(1);
+        parts.valid_len = part.data.end;
     }
     Ok(parts)
+}
+
+/// The part at `at`; `None` when there is none, or it is not whole, or unlike ours.
+fn part_at(file: &mut (impl Read + Seek), at: u64, len: u64) -> io::Result<Option<Part>> {
+    let Some(moof_at) = place(file, at, len)?.filter(|f| &f.kind == b"moof") else { return Ok(None) };
+    let Some(bytes) = body(file, moof_at, MAX_BOX_BYTES)? else { return Ok(None) };
+    let Ok(moof) = Moof::decode_body(&mut bytes.as_slice()) else { return Ok(None) };
+    let Some(data) = place(file, moof_at.end, len)?.filter(|f| &f.kind == b"mdat") else { return Ok(None) };
+    let part = measure(moof, data);
+    Ok(part.filter(|part| part.bytes == data.end - data.body))
+}
+
+/// The pictures of the part at `at`, and where it ends.
+pub(crate) fn read_part(file: &mut (impl Read + Seek), at: u64) -> io::Result<Option<(Vec<Shot>, u64)>> {
+    let len = file.seek(SeekFrom::End(0))?;
+    let Some(part) = part_at(file, at, len)? else { return Ok(None) };
+    let Some(data) = body(file, part.data, MAX_PART_BYTES)? else { return Ok(None) };
+    let mut data = Bytes::from(data);
+    let mut dts_90k = i64::try_from(part.begin_90k).unwrap_or(i64::MAX);
+    let mut shots = Vec::new();
+    for entry in part.moof.traf.iter().flat_map(|traf| &traf.trun).flat_map(|trun| match &trun.samples {
+        TrunSamples::Explicit(entries) => entries.as_slice(),
+        // Refused by `measure`.
+        TrunSamples::Inherited { .. } => &[],
+    }) {
+        // `measure` has seen that the sizes fill the data.
+        let size = (entry.size.unwrap_or_default() as usize).min(data.len());
+        shots.push(Shot {
+            pts_90k: dts_90k.saturating_add(entry.cts.unwrap_or_default()),
+            key: entry.flags.is_some_and(|flags| flags & NOT_SYNC == 0),
+            data: data.split_to(size),
+        });
+        dts_90k = dts_90k.saturating_add(entry.duration.unwrap_or_default().into());
+    }
+    Ok((!shots.is_empty()).then_some((shots, part.data.end)))
 }
 
 struct Part {
@@ -123,20 +124,22 @@ struct Part {
     begin_90k: u64,
     duration_90k: u64,
     bytes: u64,
+    moof: Moof,
+    data: Place,
 }
 
 /// `None` for a part unlike ours.
-fn measure(moof: &Moof) -> Option<Part> {
+fn measure(moof: Moof, data: Place) -> Option<Part> {
     let [traf] = moof.traf.as_slice() else { return None };
     let [trun] = traf.trun.as_slice() else { return None };
     let TrunSamples::Explicit(entries) = &trun.samples else { return None };
     let begin_90k = traf.tfdt.as_ref()?.base_media_decode_time;
-    let mut part = Part { frames: entries.len() as u64, begin_90k, duration_90k: 0, bytes: 0 };
+    let (frames, mut duration_90k, mut bytes) = (entries.len() as u64, 0, 0);
     for entry in entries {
-        part.duration_90k += u64::from(entry.duration?);
-        part.bytes += u64::from(entry.size?);
+        duration_90k += u64::from(entry.duration?);
+        bytes += u64::from(entry.size?);
     }
-    Some(part)
+    Some(Part { frames, begin_90k, duration_90k, bytes, moof, data })
 }
 
 /// The box at `at` if it lies in the file as a whole.

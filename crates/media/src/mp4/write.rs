@@ -7,8 +7,10 @@ use mp4_atom::{
     Visual, Vmhd,
 };
 
-use super::{MARK, TRAILER};
-use crate::{CLOCK_HZ, ParamSets};
+use crate::{
+    CLOCK_HZ, ParamSets,
+    container::{MARK, TRAILER},
+};
 
 /// Largest mark or trailer text. Ours are about 150 bytes.
 pub const MAX_NOTE_BYTES: usize = 4096;

@@ -11,10 +11,10 @@ use super::{Outcome, call::Caller, error::correlation_id, methods};
 use crate::{
     security::Role,
     wire::{
-        AddStream, CleanUp, CreateApiKey, DiscoverStreams, Error, GetCameraStatus, ListFiles, Nothing,
-        OfApiKey, OfCamera, OfFile, OfRecordings, Params, RevokeToken, SetCamera, SetControls,
-        SetDiscoveryInterval, SetRetention, StartRecording, SubscribeEvents, TakeSnapshot, Takes,
-        UnsubscribeEvents,
+        AddStream, CleanUp, CreateApiKey, DiscoverStreams, Error, ExportRecording, GetCameraStatus,
+        ListFiles, Nothing, OfApiKey, OfCamera, OfFile, OfRecordings, Params, RevokeToken, SetCamera,
+        SetControls, SetDiscoveryInterval, SetRetention, StartRecording, SubscribeEvents, TakeSnapshot,
+        Takes, UnsubscribeEvents,
     },
 };
 
@@ -150,6 +150,7 @@ pub(crate) static METHODS: &[Method] = &[
     method!(Operator Command Own, async take_snapshot(TakeSnapshot), "A picture of now, kept as a file"),
     method!(Operator Command Own, async start_recording(StartRecording), "Begin a recording; its file holds its first key frame when this answers"),
     method!(Operator Command General, async stop_recording(OfCamera), "End a recording; its files are complete when this answers"),
+    method!(Operator Command General, async export_recording(ExportRecording), "Cut a clip out of a camera's recordings, between key frames"),
     // Files
     method!(Viewer Read General, async list_recordings(ListFiles), "Files of recordings, newest first"),
     method!(Viewer Read General, async list_snapshots(ListFiles), "Snapshots, newest first"),

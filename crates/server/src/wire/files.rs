@@ -1,10 +1,10 @@
 //! Recordings and the files of both folders.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::{
     CameraId,
-    api::{self, RecordingFormat, RecordingRequest, RecordingStatus},
+    api::{self, ExportFormat, ExportRequest, RecordingFormat, RecordingRequest, RecordingStatus},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -22,6 +22,7 @@ const FORMATS: [(&str, RecordingFormat); 4] = [
     ("avi", RecordingFormat::Avi),
     ("mkv", RecordingFormat::Mkv),
 ];
+const CLIP_FORMATS: [(&str, ExportFormat); 2] = [("mp4", ExportFormat::Mp4), ("mkv", ExportFormat::Mkv)];
 /// The longest recording that stops by itself: a day.
 const MAX_DURATION_S: u64 = 86_400;
 /// Longest `cursor` that is worth looking at.
@@ -119,6 +120,63 @@ impl From<api::RecordingStopped> for Stopped {
     }
 }
 
+/// Takes `{device, start, end, format?}`.
+#[derive(Debug)]
+pub(crate) struct ExportRecording {
+    pub(crate) device: CameraId,
+    pub(crate) request: ExportRequest,
+}
+
+impl FromParams for ExportRecording {
+    fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
+        let device = params.device()?;
+        let (start, end) = (params.time("start")?, params.time("end")?);
+        let format = params.choice("format", &CLIP_FORMATS)?.unwrap_or_default();
+        // What `need` lets pass without a value is only described.
+        let start = params.need("start", start.map(Some))?.unwrap_or(UNIX_EPOCH);
+        let end = params.need("end", end.map(Some))?.unwrap_or(UNIX_EPOCH);
+        Ok(Self { device, request: ExportRequest { start, end, format } })
+    }
+}
+
+/// A stretch of time.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Span {
+    start: String,
+    end: String,
+}
+
+/// Gives a clip that lies in the recordings folder.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Exported {
+    filename: String,
+    start: String,
+    end: String,
+    duration: f64,
+    /// Always `keyframe`: no picture is coded anew.
+    cut: &'static str,
+    /// What between start and end is not in it.
+    gaps: Vec<Span>,
+    file_size: u64,
+    /// Files are not served yet.
+    download_url: Option<String>,
+}
+
+impl From<api::Export> for Exported {
+    fn from(clip: api::Export) -> Self {
+        Self {
+            filename: clip.filename,
+            start: time(clip.start),
+            end: time(clip.end),
+            duration: seconds(clip.duration),
+            cut: "keyframe",
+            gaps: clip.gaps.into_iter().map(|(from, to)| Span { start: time(from), end: time(to) }).collect(),
+            file_size: clip.file_size,
+            download_url: None,
+        }
+    }
+}
+
 /// Takes `{limit?, offset?, cursor?, device?, since?, until?}`.
 #[derive(Debug)]
 pub(crate) struct ListFiles {
@@ -191,6 +249,9 @@ pub(crate) struct RecordingEntry {
     recording_id: String,
     segment: u32,
     protected: bool,
+    /// Cut out of recordings by `export_recording`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    export: bool,
 }
 
 impl From<api::RecordingFile> for RecordingEntry {
@@ -208,6 +269,7 @@ impl From<api::RecordingFile> for RecordingEntry {
             recording_id: file.recording_id,
             segment: file.segment,
             protected: file.protected,
+            export: file.export,
         }
     }
 }

@@ -25,7 +25,8 @@ pub(crate) use events::{
     UnsubscribeEvents, Unsubscribed, event_text,
 };
 pub(crate) use files::{
-    FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
+    ExportRecording, Exported, FileList, ListFiles, RecordingEntry, SnapshotEntry, StartRecording, Started,
+    Stopped,
 };
 pub(crate) use keys::{
     ApiKeyList, ApiKeyMade, ApiKeyRevoked, CreateApiKey, OfApiKey, RevokeToken, TokenRevoked, no_key,

@@ -2,6 +2,7 @@
 //! smallest picture and the shortest time that still prove something; load and long runs are `xtask`'s.
 
 mod cli;
+mod containers;
 mod crash;
 mod events;
 mod files;

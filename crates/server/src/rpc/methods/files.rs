@@ -5,7 +5,8 @@ use control::api::FileQuery;
 use crate::{
     rpc::Caller,
     wire::{
-        Error, FileList, ListFiles, OfCamera, RecordingEntry, SnapshotEntry, StartRecording, Started, Stopped,
+        Error, ExportRecording, Exported, FileList, ListFiles, OfCamera, RecordingEntry, SnapshotEntry,
+        StartRecording, Started, Stopped,
     },
 };
 
@@ -19,6 +20,12 @@ pub(crate) async fn start_recording(caller: Caller, wish: StartRecording) -> Res
 pub(crate) async fn stop_recording(caller: Caller, of: OfCamera) -> Result<Stopped, Error> {
     let stopped = caller.controller().stop_recording(of.device).await;
     stopped.map(Into::into).map_err(|error| caller.failed(error))
+}
+
+/// A clip out of a camera's recordings; it lies in their folder when this returns.
+pub(crate) async fn export_recording(caller: Caller, wish: ExportRecording) -> Result<Exported, Error> {
+    let clip = caller.controller().export_recording(wish.device, wish.request).await;
+    clip.map(Into::into).map_err(|error| caller.failed(error))
 }
 
 /// Files of recordings.

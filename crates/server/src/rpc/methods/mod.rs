@@ -17,7 +17,7 @@ pub(super) use devices::{
     set_camera_controls, set_discovery_interval,
 };
 pub(super) use events::{get_subscription_stats, subscribe_events, unsubscribe_events};
-pub(super) use files::{list_recordings, list_snapshots, start_recording, stop_recording};
+pub(super) use files::{export_recording, list_recordings, list_snapshots, start_recording, stop_recording};
 pub(super) use keys::{create_api_key, list_api_keys, revoke_api_key, revoke_token};
 pub(super) use service::{authenticated, discover, get_server_info, get_system_status, ping};
 pub(super) use storage::{

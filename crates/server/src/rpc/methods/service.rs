@@ -27,7 +27,7 @@ pub(crate) fn get_server_info(caller: &Caller) -> ServerInfo {
         architecture: std::env::consts::ARCH,
         media_server: MediaServer { kind: "embedded", version: about::VERSION, url: caller.urls.rtsp() },
         capabilities: &["rtsp", "snapshots", "recording"],
-        supported_formats: &["mp4", "fmp4", "jpg", "png"],
+        supported_formats: &["mp4", "fmp4", "mkv", "avi", "jpg", "png"],
         max_cameras: control::MAX_SOURCES,
         methods: std::iter::once(AUTHENTICATE).chain(METHODS.iter().map(|method| method.name)).collect(),
     }

@@ -1,0 +1,4 @@
+//! Any file a crash may leave: the AVI reader that repairs recordings.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| media::avi::fuzz(data));
