@@ -47,7 +47,7 @@ async fn check_tells_every_mistake_at_once() {
          camera:\n  sources:\n    - {name: Gate, url: \"rtsp://user:hunter2@:554/\"}\n    - {name: Gate, test: 640x360@15}\n\
          stream:\n  viewing: {close_after: soon}\n\
          codec: {level: \"9.9\", bitrate: 1}\n\
-         embedded: {rtsp: \"0.0.0.0:8554\"}\n\
+         embedded: {rtsp: \"nowhere\"}\n\
          security: {jwt_secret: short}\n\
          nonsense: {x: 1}\n",
     )
