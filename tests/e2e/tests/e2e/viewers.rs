@@ -250,7 +250,7 @@ async fn a_viewer_is_sent_away_when_its_key_or_token_is_revoked() {
     for player in &mut players {
         is_closed(player).await;
     }
-    ann.first_key().await.unwrap();
+    ann.frames(5).await.unwrap();
     admin.ok("revoke_token", json!({"user": "ann"})).await;
     is_closed(&mut ann).await;
     for path in [&by_ticket, &by_key, &by_token] {
