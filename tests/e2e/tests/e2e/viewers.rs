@@ -29,9 +29,13 @@ async fn plays(url: &str, transport: &str) {
 /// How DESCRIBE is answered.
 async fn describe(service: &Service, path: &str, authorization: Option<&str>) -> u16 {
     let address = service.rtsp().await;
-    let mut connection = Connection::open(address).await.unwrap();
+    let mut connection = Connection::open(address).await.expect("the service listens");
     let headers: Vec<_> = authorization.map(|value| ("Authorization", value)).into_iter().collect();
-    connection.request("DESCRIBE", &format!("rtsp://{address}/{path}"), &headers).await.unwrap().status
+    connection
+        .request("DESCRIBE", &format!("rtsp://{address}/{path}"), &headers)
+        .await
+        .expect("every request is answered")
+        .status
 }
 
 #[tokio::test]
