@@ -34,8 +34,9 @@ fn what_each_file_is_answered() {
             "valid-gstreamer-tcp.txt" => {
                 (&[200, 200, 461, 200, 200, 200, 200], "describe setup-tcp play rtcp rtcp teardown")
             }
-            "valid-lf-only-and-folding.txt" => (&[200; 4], "describe setup-tcp play"),
-            "valid-ticket-then-basic.txt" => (&[200; 4], "describe setup-tcp play"),
+            "valid-lf-only-and-folding.txt" | "valid-ticket-then-basic.txt" => {
+                (&[200; 4], "describe setup-tcp play")
+            }
             "hostile-credentials.txt" => (
                 &[200; 9],
                 "describe describe describe describe describe describe describe describe describe",
