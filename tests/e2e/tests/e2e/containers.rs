@@ -169,8 +169,8 @@ async fn a_clip_has_the_pictures_of_its_sources_and_tells_the_gap() {
 /// The coded pictures in all files of these recordings, in order.
 async fn coded(service: &testkit::Service, recordings: &[&Value]) -> Vec<h264::Picture> {
     let mut pictures = Vec::new();
-    for name in recordings.iter().flat_map(|r| r["files"].as_array().unwrap()) {
-        pictures.extend(ffmpeg::coded(&service.recording(name.as_str().unwrap())).await);
+    for name in recordings.iter().flat_map(|r| r["files"].as_array().into_iter().flatten()) {
+        pictures.extend(ffmpeg::coded(&service.recording(name.as_str().expect("a file has a name"))).await);
     }
     pictures
 }
