@@ -69,7 +69,12 @@ pub struct Camera {
 impl Camera {
     /// Starts one; with `credentials`, as `user:password`, only for those who know them.
     pub async fn start(content: Content, credentials: Option<&str>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("this machine has free ports");
+        Self::start_at("127.0.0.1:0".parse().expect("an address"), content, credentials).await
+    }
+
+    /// The same at this address, such as that of one that was dropped.
+    pub async fn start_at(address: SocketAddr, content: Content, credentials: Option<&str>) -> Self {
+        let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("it is bound");
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let wanted = credentials.map(|credentials| format!("Basic {}", STANDARD.encode(credentials)));
@@ -84,6 +89,11 @@ impl Camera {
             }
         });
         Self { address, task, requests }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its address, with these credentials in it.

@@ -21,6 +21,13 @@ pub(crate) struct Phase {
     pub(crate) trouble: Option<Outcome>,
 }
 
+impl Phase {
+    /// Nobody has pictures, and it is known why. A source given up runs no more, but that is not it.
+    pub(crate) fn fails(&self) -> bool {
+        self.state == State::Failed || self.state == State::Idle && self.trouble.is_some()
+    }
+}
+
 struct Run {
     orders: watch::Sender<Order>,
     task: JoinHandle<Outcome>,

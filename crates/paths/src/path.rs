@@ -124,9 +124,9 @@ impl Path {
         if phase.state == State::Failed {
             self.demand().end_linger();
         }
-        let fails = phase.state == State::Failed;
+        let fails = phase.fails();
         let before = self.phase.send_replace(phase);
-        if fails != (before.state == State::Failed) {
+        if fails != before.fails() {
             self.failures.send_replace(());
         }
     }
@@ -140,11 +140,7 @@ impl Path {
         let hub = self.hub.status();
         Status {
             name: self.name.clone(),
-            // A source given up runs no more, but that is not why nobody has pictures.
-            state: match phase.state {
-                State::Idle if phase.trouble.is_some() => State::Failed,
-                state => state,
-            },
+            state: if phase.fails() { State::Failed } else { phase.state },
             readers: self.readers.borrow().count,
             bytes_sent: hub.bytes_sent,
             frames: hub.frames,

@@ -44,7 +44,10 @@ pub(crate) async fn keep(
                     watch = None;
                 }
             },
-            Ok(()) = changes.changed() => viewing::end_revoked(&service),
+            Ok(()) = changes.changed() => {
+                viewing::end_revoked(&service);
+                service.events.end_revoked(|principal| service.access.is_good(principal));
+            }
             () = service.access.keys().used(), if save_at.is_none() => save_at = Some(Instant::now() + SAVE_USED),
             () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => {
                 save_at = None;

@@ -196,6 +196,15 @@ fn a_session_that_ends_or_changes() {
     }
     assert!(client.next().is_none());
     assert_eq!(client.ask(&["*"], None, None).unwrap_err(), Refused::NoSession);
+    // A credential taken back ends what belongs to it, and nothing else.
+    let kept = Client::join(&hub, principal(Role::Admin, Scope::All), "h");
+    kept.ask(&["*"], None, None).unwrap();
+    let revoked = Client::join(&hub, principal(Role::Viewer, Scope::All), "h");
+    revoked.ask(&["*"], None, None).unwrap();
+    hub.publish(News::now(storage()));
+    hub.end_revoked(|principal| principal.role == Role::Admin);
+    assert_eq!((revoked.topics().len(), kept.topics().len()), (0, 1));
+    assert_eq!(revoked.ask(&["*"], None, None).unwrap_err(), Refused::NoSession);
     // A call that outlives its connection leaves nothing behind.
     let client = Client::join(&hub, principal(Role::Admin, Scope::All), "h");
     let subscriber = client.subscriber().clone();

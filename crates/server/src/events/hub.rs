@@ -14,7 +14,10 @@ use super::{
     journal::Journal,
     subscriber::{Seat, Subscriber},
 };
-use crate::wire::{EventBody, UrlBase};
+use crate::{
+    security::Principal,
+    wire::{EventBody, UrlBase},
+};
 
 /// Events kept for those who were away.
 const JOURNAL_EVENTS: usize = 1000;
@@ -153,6 +156,16 @@ impl Hub {
         }
         for subscriber in all.into_values() {
             subscriber.lose(count, last);
+        }
+    }
+
+    /// Sessions whose credential is good no more hear nothing from here on, even while their connection is
+    /// busy with something else.
+    pub(crate) fn end_revoked(&self, is_good: impl Fn(&Principal) -> bool) {
+        let all: BTreeMap<u64, Arc<Subscriber>> =
+            self.lock().index.values().flatten().map(|(number, one)| (*number, one.clone())).collect();
+        for subscriber in all.into_values() {
+            subscriber.end_unless(&is_good);
         }
     }
 

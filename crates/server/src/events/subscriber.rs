@@ -127,8 +127,17 @@ impl Subscriber {
     /// The connection is this principal's from here on. One whose session has ended hears nothing more;
     /// another one keeps what it may hear too.
     pub(crate) fn belongs_to(&self, principal: Option<Arc<Principal>>) {
+        self.hand_over(None, principal);
+    }
+
+    /// `from`: only if it is still this one's.
+    fn hand_over(&self, from: Option<&Arc<Principal>>, principal: Option<Arc<Principal>>) {
         let mut hub = self.hub.lock();
         let mut state = self.lock();
+        let is_now = |one: &Arc<Principal>| state.heard_by.as_ref().is_some_and(|now| Arc::ptr_eq(now, one));
+        if from.is_some_and(|from| !is_now(from)) {
+            return;
+        }
         let over = state.heard_by.as_ref().is_none_or(|before| before.is_over(SystemTime::now()));
         let role = principal.as_ref().filter(|_| !over).map(|principal| principal.role);
         state.asked.retain(|topic, _| {
@@ -142,6 +151,16 @@ impl Subscriber {
             state.queue.clear();
         }
         state.heard_by = principal;
+    }
+
+    /// Ends its share unless whom it belongs to is still good.
+    pub(super) fn end_unless(&self, is_good: impl Fn(&Principal) -> bool) {
+        let heard_by = self.lock().heard_by.clone();
+        if let Some(principal) = heard_by
+            && !is_good(&principal)
+        {
+            self.hand_over(Some(&principal), None);
+        }
     }
 
     /// Adds topics; the newest filter of a topic counts. `session`: whose the connection was when the call

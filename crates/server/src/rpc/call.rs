@@ -111,6 +111,7 @@ impl Service {
                 principal
             }
         };
+        let session_of = session.principal(SystemTime::now());
         let method = method.ok_or_else(|| Error::new(Code::MethodNotFound, "there is no such method"))?;
         self.access.ask(method.name, (!inline).then_some(session), Some(&principal), peer.address)?;
         let urls = UrlBase::new(&self.controller.viewing(), &peer.host);
@@ -119,7 +120,7 @@ impl Service {
             principal,
             urls,
             subscriber: peer.subscriber.clone(),
-            session: session.principal(SystemTime::now()),
+            session: session_of,
             correlation_id: correlation_id(),
         };
         if caller.principal.role < method.least {

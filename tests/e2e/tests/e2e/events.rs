@@ -211,6 +211,7 @@ async fn what_was_missed_is_told_after_the_answer() {
 #[tokio::test]
 async fn a_camera_that_fails_is_told_and_so_is_its_return() {
     let source = Camera::start(Content::Film(camera::film().await), None).await;
+    let address = source.address();
     let mut service = Setup::new().url_camera("Gate", &source.url("u:p")).start().await;
     let device = service.device("Gate").await;
     let mut rpc = service.rpc(Role::Operator).await;
@@ -227,10 +228,16 @@ async fn a_camera_that_fails_is_told_and_so_is_its_return() {
     for member in ["device", "status", "name", "kind", "resolution", "streams"] {
         assert_eq!(told[member], listed[member], "{told}");
     }
-    // Nobody wants it any more: nothing is known against it until the next attempt.
-    rpc.ok("stop_recording", json!({"device": device})).await;
+    let back = Camera::start_at(address, Content::Film(camera::film().await), None).await;
     let told = rpc.notification("camera_status_update").await["params"].clone();
     assert_eq!(told["status"], "CONNECTED", "{told}");
+    // A name is news too.
+    let mut admin = service.rpc(Role::Admin).await;
+    admin.ok("set_camera", json!({"device": device, "name": "Yard"})).await;
+    let told = rpc.notification("camera_status_update").await["params"].clone();
+    assert_eq!((&told["topic"], &told["name"]), (&json!("camera.status_change"), &json!("Yard")), "{told}");
+    rpc.ok("stop_recording", json!({"device": device})).await;
+    drop(back);
 }
 
 #[tokio::test]

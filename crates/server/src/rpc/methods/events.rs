@@ -17,16 +17,16 @@ pub(crate) fn subscribe_events(caller: &Caller, wish: &SubscribeEvents) -> Resul
     let topics = wishes(&wish.topics)?;
     let wishes = Wishes { topics: &topics, devices: wish.devices.as_ref(), since: wish.since.as_ref() };
     let role = caller.principal.role;
-    let granted =
-        subscriber.subscribe(caller.session.as_ref(), role, &wishes).map_err(|refused| match refused {
-            Refused::NoSession => Error::new(
-                Code::InvalidState,
-                "a subscription belongs to a session: call authenticate on this connection",
-            )
-            .with("state", "NO_SESSION")
-            .with("allowed_states", vec!["AUTHENTICATED"]),
-            Refused::Role(least) => Error::forbidden(least, role),
-        })?;
+    let session = caller.session.as_ref().filter(|session| caller.service.access.is_good(session));
+    let granted = subscriber.subscribe(session, role, &wishes).map_err(|refused| match refused {
+        Refused::NoSession => Error::new(
+            Code::InvalidState,
+            "a subscription belongs to a session: call authenticate on this connection",
+        )
+        .with("state", "NO_SESSION")
+        .with("allowed_states", vec!["AUTHENTICATED"]),
+        Refused::Role(least) => Error::forbidden(least, role),
+    })?;
     Ok(Subscribed {
         subscribed: true,
         topics: names(granted.topics),
