@@ -7,6 +7,7 @@
 
 pub mod camera;
 pub mod clock;
+pub mod corpus;
 pub mod eventually;
 pub mod ffmpeg;
 pub mod h264;

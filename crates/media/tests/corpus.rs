@@ -2,49 +2,20 @@
 //! harm, and both hold the invariants of the fuzz targets, as they are and bent at random.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::{fs, io::Cursor, path::Path};
+use std::{io::Cursor, path::Path};
 
 use media::{Container, avi, h264, mkv, mp4, nut};
+use testkit::corpus::Bend;
 
 fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(folder);
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
-        .collect();
-    files.sort();
-    assert!(files.len() >= 10);
-    files
+    testkit::corpus::files(&folder, 10)
 }
 
-/// Feeds every file, then `changes` small changes of them. Fixed seed: a failure can be repeated.
+/// Feeds every file, then `changes` small changes of them.
 fn replay(folder: &str, changes: usize, fuzz: impl Fn(&[u8])) {
-    let files = corpus(folder);
-    for (_, bytes) in &files {
-        fuzz(bytes);
-    }
-    // xorshift64.
-    let mut random = 0x2545_F491_4F6C_DD1D_u64;
-    let mut next = |end: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % end.max(1) as u64) as usize
-    };
-    for _ in 0..changes {
-        let mut bytes = files[next(files.len())].1.clone();
-        for _ in 0..=next(3) {
-            let at = next(bytes.len());
-            match next(4) {
-                0 if !bytes.is_empty() => bytes[at] = next(256) as u8,
-                1 if !bytes.is_empty() => bytes[at] ^= 1 << next(8),
-                2 => bytes.truncate(at),
-                _ => bytes.insert(at, [0x00, 0xff, 0x80][next(3)]),
-            }
-        }
-        fuzz(&bytes);
-    }
+    let bend = Bend { marks: &[0x00, 0xff, 0x80], bytes_below: 256, shorter_than: usize::MAX };
+    testkit::corpus::replay(&corpus(folder), changes, bend, fuzz);
 }
 
 #[test]

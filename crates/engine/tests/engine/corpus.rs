@@ -1,22 +1,15 @@
 //! The corpora under `testdata/rtsp`, replayed: `valid-*` is served to its end, `hostile-*` does no
 //! harm, and both hold the invariants of [`engine::rtsp::fuzz`] however they are cut.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use engine::rtsp::fuzz;
+use testkit::corpus::Bend;
 
 use crate::conversations::Viewer;
 
 fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rtsp");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
-        .collect();
-    files.sort();
-    assert!(files.len() > 20);
-    files
+    testkit::corpus::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rtsp"), 21)
 }
 
 #[test]
@@ -67,42 +60,7 @@ fn what_each_file_is_answered() {
 }
 
 #[test]
-fn no_file_breaks_an_invariant() {
-    for (_, bytes) in corpus() {
-        fuzz(&bytes);
-    }
-}
-
-#[test]
-fn nor_does_any_small_change_of_one() {
-    // Fixed seed: a failure can be repeated.
-    let mut random = 0x2545_F491_4F6C_DD1D_u64;
-    let mut next = |end: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % end.max(1) as u64) as usize
-    };
-    let files: Vec<_> = corpus().into_iter().filter(|(_, bytes)| bytes.len() < 3_000).collect();
-    for _ in 0..1_500 {
-        let mut bytes = files[next(files.len())].1.clone();
-        for _ in 0..=next(3) {
-            let at = next(bytes.len());
-            match next(5) {
-                0 => bytes[at] = next(256) as u8,
-                1 => _ = bytes.remove(at),
-                2 => bytes.truncate(at),
-                3 => bytes.insert(at, b"\r\n $:;,=%?/*0A\0"[next(14)]),
-                _ => {
-                    let other = &files[next(files.len())].1;
-                    let tail = other[next(other.len())..].to_vec();
-                    bytes.splice(at.., tail);
-                }
-            }
-            if bytes.is_empty() {
-                break;
-            }
-        }
-        fuzz(&bytes);
-    }
+fn no_file_and_no_small_change_of_one_breaks_an_invariant() {
+    let bend = Bend { marks: b"\r\n $:;,=%?/*0A\0", bytes_below: 256, shorter_than: 3_000 };
+    testkit::corpus::replay(&corpus(), 1_500, bend, fuzz);
 }
