@@ -67,8 +67,8 @@ impl Controller {
     }
 
     async fn drop_kept(&self, key: String) -> Result<()> {
-        let dir = self.data_dir().to_owned();
-        written(tokio::task::spawn_blocking(move || crate::state::reset(&dir, &key).map(drop)).await)
+        let state = self.state();
+        written(tokio::task::spawn_blocking(move || state.reset(&key).map(drop)).await)
     }
 }
 

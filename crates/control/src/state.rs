@@ -39,6 +39,12 @@ impl State {
         values.extend(new.into_iter().map(|(key, value)| (key.into(), value)));
         write(&self.dir, &values)
     }
+
+    /// Drops what was set for `key`; `false`: nothing was.
+    pub(crate) fn reset(&self, key: &str) -> io::Result<bool> {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        reset(&self.dir, key)
+    }
 }
 
 /// What was set through the API in this data folder, by dotted key. Empty where there is no such folder.
@@ -55,7 +61,7 @@ pub fn read(dir: &Path) -> io::Result<Map<String, Value>> {
     }
 }
 
-/// Drops what was set for `key`; `false`: nothing was.
+/// The same for the command line, which is another process.
 pub fn reset(dir: &Path, key: &str) -> io::Result<bool> {
     let mut values = read(dir)?;
     let was_there = values.remove(key).is_some();
@@ -91,7 +97,7 @@ mod tests {
         state.set([("a.b", json!(2))]).unwrap();
         let values = read(dir.path()).unwrap();
         assert_eq!(Value::Object(values), json!({"a.b": 2, "a.c": null}));
-        assert_eq!((reset(dir.path(), "a.b").unwrap(), reset(dir.path(), "a.b").unwrap()), (true, false));
+        assert_eq!((reset(dir.path(), "a.b").unwrap(), state.reset("a.b").unwrap()), (true, false));
         assert_eq!(Value::Object(read(dir.path()).unwrap()), json!({"a.c": null}));
     }
 
