@@ -107,14 +107,8 @@ impl Controller {
             Retention::new(config.retention, files.clone(), state.clone(), &config.data_dir, told_of);
         let (stop, told) = watch::channel(false);
         tokio::spawn(retention.clone().run(told.clone()));
-        let recordings = Recordings::new(
-            config.recording,
-            config.limits,
-            files.clone(),
-            paths.clone(),
-            events.clone(),
-            room.clone(),
-        );
+        let recordings =
+            Recordings::new(config.recording, files.clone(), paths.clone(), events.clone(), room.clone());
         let leases = Leases::new(config.paths.rules.viewing.close_after, paths.clone());
         let snapshots = Snapshots {
             config: config.snapshot,

@@ -44,11 +44,9 @@ impl Controller {
                 ExportFormat::Mkv => Container::Mkv,
             },
         };
-        let (limits, stopping) = (self.limits(), self.stopping());
+        let (room, stopping) = (self.room().clone(), self.stopping());
         let cut = self
-            .blocking(move |files| {
-                Ok(limits.check(files).map(|()| files.export(&new, &|| *stopping.borrow())))
-            })
+            .blocking(move |files| Ok(room.check().map(|()| files.export(&new, &|| *stopping.borrow()))))
             .await?;
         let cut = cut.map_err(|e: base::Error| convert::file_error(&e, ""))??;
         let clip = cut.map_err(|error| {

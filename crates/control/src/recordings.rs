@@ -19,7 +19,6 @@ use crate::{
     events::Events,
     recorder::{Ended, Order, Progress, Recorder},
     room::Room,
-    storage::Limits,
 };
 
 /// A recording under way, or about to be.
@@ -36,7 +35,6 @@ struct Active {
 #[derive(Debug, Clone)]
 pub(crate) struct Recordings {
     config: config::Recording,
-    limits: Limits,
     files: Files,
     paths: Paths,
     events: Events,
@@ -47,13 +45,12 @@ pub(crate) struct Recordings {
 impl Recordings {
     pub(crate) fn new(
         config: config::Recording,
-        limits: Limits,
         files: Files,
         paths: Paths,
         events: Events,
         room: Room,
     ) -> Self {
-        Self { config, limits, files, paths, events, room, active: Arc::default() }
+        Self { config, files, paths, events, room, active: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Active>> {
@@ -88,10 +85,7 @@ impl Recordings {
         request: RecordingRequest,
     ) -> Result<RecordingStarted> {
         let format = request.format.unwrap_or(self.config.format);
-        if let Ok(space) = self.files.space() {
-            self.room.seen(space);
-        }
-        self.limits.check(&self.files)?;
+        self.room.check()?;
         let (active, done, told) = self.reserve(device, format)?;
         // From here on the place is taken: it must be given back on every way out.
         let started = self.begin(device, &request, &active, done, told).await;

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use files::{Files, Space};
 
 use crate::{
+    convert,
+    error::{Error, Kind, Result},
     events::{Event, Events, StorageLevel},
     storage::{Limits, usage_percent},
 };
@@ -29,6 +31,19 @@ struct Inner {
 impl Room {
     pub(crate) fn new(limits: Limits, files: Files, events: Events) -> Self {
         Self(Arc::new(Inner { limits, files, events, level: Mutex::new(StorageLevel::Enough) }))
+    }
+
+    /// Is there room for a recording or a clip to begin? Looks, as [`Self::look`] does.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Inner { limits, files, .. } = &*self.0;
+        let space = files.space().map_err(|e| convert::file_error(&e, ""))?;
+        self.seen(space);
+        let required = limits.required(space, files.required());
+        if space.available < required {
+            let kind = Kind::StorageFull { available: space.available, required };
+            return Err(Error::new(kind, "not enough free space to begin a recording"));
+        }
+        Ok(())
     }
 
     /// Looks, and tells of a limit that was crossed. A look costs one system call.

@@ -30,17 +30,6 @@ impl Limits {
         }
     }
 
-    /// Is there room for a recording or a clip to begin?
-    pub(crate) fn check(self, files: &Files) -> Result<()> {
-        let space = files.space().map_err(|e| convert::file_error(&e, ""))?;
-        let required = self.required(space, files.required());
-        if space.available < required {
-            let kind = Kind::StorageFull { available: space.available, required };
-            return Err(Error::new(kind, "not enough free space to begin a recording"));
-        }
-        Ok(())
-    }
-
     /// Bytes that must be free for a recording to begin, `least` at the least.
     pub(crate) fn required(self, space: Space, least: u64) -> u64 {
         let usable = space.used.saturating_add(space.available) as f64;
