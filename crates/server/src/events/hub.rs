@@ -150,11 +150,7 @@ impl Hub {
         let mut state = self.lock();
         state.journal.lose(count);
         let last = state.journal.last();
-        let mut all = BTreeMap::new();
-        for (number, subscriber) in state.index.values().flatten() {
-            all.insert(*number, subscriber);
-        }
-        for subscriber in all.into_values() {
+        for subscriber in state.subscribers() {
             subscriber.lose(count, last);
         }
     }
@@ -162,9 +158,9 @@ impl Hub {
     /// Sessions whose credential is good no more hear nothing from here on, even while their connection is
     /// busy with something else.
     pub(crate) fn end_revoked(&self, is_good: impl Fn(&Principal) -> bool) {
-        let all: BTreeMap<u64, Arc<Subscriber>> =
-            self.lock().index.values().flatten().map(|(number, one)| (*number, one.clone())).collect();
-        for subscriber in all.into_values() {
+        // Ending one takes the hub's lock again.
+        let all = self.lock().subscribers();
+        for subscriber in all {
             subscriber.end_unless(&is_good);
         }
     }
@@ -175,11 +171,8 @@ impl Hub {
 
     pub(crate) fn stats(&self) -> Stats {
         let state = self.lock();
-        let mut clients: Vec<u64> = state.index.values().flat_map(BTreeMap::keys).copied().collect();
-        clients.sort_unstable();
-        clients.dedup();
         Stats {
-            clients: clients.len(),
+            clients: state.subscribers().len(),
             by_topic: state.index.iter().map(|(topic, all)| (*topic, all.len())).collect(),
         }
     }
@@ -191,6 +184,13 @@ impl Hub {
 }
 
 impl State {
+    /// Everybody who listens to anything, each once.
+    fn subscribers(&self) -> Vec<Arc<Subscriber>> {
+        let by_number: BTreeMap<u64, &Arc<Subscriber>> =
+            self.index.values().flatten().map(|(number, one)| (*number, one)).collect();
+        by_number.into_values().cloned().collect()
+    }
+
     pub(super) fn listen(&mut self, topic: Topic, subscriber: &Arc<Subscriber>) {
         self.index.entry(topic).or_default().insert(subscriber.number(), subscriber.clone());
     }
