@@ -13,6 +13,9 @@ use base::{
 
 use crate::v4l2::is_known_format;
 
+/// Said of what is no name for a camera.
+const NOT_A_NAME: &str = "must be 1 to 64 characters without control characters";
+
 /// Most configured sources: each may become an ffmpeg process.
 pub const MAX_SOURCES: usize = 256;
 
@@ -138,8 +141,7 @@ fn names_given(camera: &mut Section<'_>) -> BTreeMap<CameraId, String> {
     for (id, name) in camera.entries("names") {
         match id.parse() {
             Ok(_) if !is_good_name(&name) => {
-                camera
-                    .problem(&format!("names.{id}"), "must be 1 to 64 characters without control characters");
+                camera.problem(&format!("names.{id}"), NOT_A_NAME);
             }
             Ok(known) => _ = names.insert(known, name),
             Err(_) => camera.problem(&format!("names.{id}"), "is not a camera's id such as camera0"),
@@ -178,7 +180,7 @@ fn over(item: &mut Section<'_>) -> Option<Override> {
     }
     let name = item.opt_text("name");
     if name.as_deref().is_some_and(|name| !is_good_name(name)) {
-        item.problem("name", "must be 1 to 64 characters without control characters");
+        item.problem("name", NOT_A_NAME);
     }
     Some(Override {
         of: of?,
@@ -199,7 +201,7 @@ fn source(item: &mut Section<'_>, names: &mut BTreeSet<String>) -> Option<Config
     let test = item.opt_text("test");
     let name = match name {
         None => Err("is required"),
-        Some(name) if !is_good_name(&name) => Err("must be 1 to 64 characters without control characters"),
+        Some(name) if !is_good_name(&name) => Err(NOT_A_NAME),
         Some(name) if !names.insert(name.clone()) => {
             Err("belongs to another source already; names are unique")
         }

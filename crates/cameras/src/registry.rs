@@ -120,6 +120,11 @@ impl Cameras {
         self.state().by_id.get(&id).cloned()
     }
 
+    /// Is there such a camera?
+    pub fn knows(&self, id: CameraId) -> bool {
+        self.state().by_id.contains_key(&id)
+    }
+
     /// The camera whose node this path names, for clients that still name nodes.
     pub fn alias(&self, device_path: &str) -> Option<CameraId> {
         let path = Path::new(device_path);

@@ -295,7 +295,7 @@ impl Controller {
 
     /// Is there such a camera, plugged in or not?
     pub fn knows(&self, id: CameraId) -> bool {
-        self.0.cameras.get(id).is_some()
+        self.0.cameras.knows(id)
     }
 
     /// Is the service as a whole there, as far as cameras that are `visible` show?

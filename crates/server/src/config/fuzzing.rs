@@ -1,9 +1,9 @@
 //! What must hold for any configuration file: the body of the fuzz target, compiled and replayed in
 //! every build. Nothing is opened: files that name others are read without those keys.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Loaded, Sources, file, load_tree};
+use super::{Loaded, Sources, file, load_over};
 
 /// Reads `data` as a configuration file.
 ///
@@ -24,12 +24,12 @@ fn read(data: &[u8]) -> Option<Result<Loaded, Vec<String>>> {
         }
     };
     without_files(&mut tree);
-    match load_tree(tree, &Sources::default()) {
+    match load_over(tree, &Sources::default(), &Map::new()) {
         Ok(loaded) => {
             // Read again, the same file changes nothing; each key is told once.
             let again = file::parse(text).map(|mut tree| {
                 without_files(&mut tree);
-                load_tree(tree, &Sources::default())
+                load_over(tree, &Sources::default(), &Map::new())
             });
             let again = again.expect("it was valid before").expect("it was good before");
             assert!(loaded.differing(&again).is_empty());

@@ -105,11 +105,7 @@ fn load_with(sources: &Sources, set: &Map<String, Value>) -> Result<Loaded, Vec<
     load_over(tree, sources, set)
 }
 
-/// Reads what a file held.
-fn load_tree(tree: Value, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
-    load_over(tree, sources, &Map::new())
-}
-
+/// The same of what a file held.
 fn load_over(tree: Value, sources: &Sources, set: &Map<String, Value>) -> Result<Loaded, Vec<Problem>> {
     let mut settings = Settings::default();
     let mut marks = Marks::default();

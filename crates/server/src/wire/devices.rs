@@ -34,12 +34,16 @@ impl FromParams for SetCamera {
         let device = params.device()?;
         let name = params.text("name")?;
         let name = params.need("name", name)?.trim().to_owned();
-        if !is_good_name(&name) {
-            let reason = "must be 1 to 64 characters without control characters";
-            return Err(Error::param("name", "length", reason));
-        }
+        check_name(&name)?;
         Ok(Self { device, name })
     }
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    if is_good_name(name) {
+        return Ok(());
+    }
+    Err(Error::param("name", "length", "must be 1 to 64 characters without control characters"))
 }
 
 /// Takes `{interval}`, in seconds.
@@ -94,13 +98,7 @@ impl FromParams for AddStream {
         let (name, url) = (params.need("name", name)?, params.need("url", url)?);
         params.text("username")?;
         params.text("password")?;
-        if !is_good_name(&name) {
-            return Err(Error::param(
-                "name",
-                "length",
-                "must be 1 to 64 characters without control characters",
-            ));
-        }
+        check_name(&name)?;
         let scheme = url.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest.len()));
         match scheme {
             Some((scheme, rest))

@@ -187,9 +187,13 @@ impl<'a> Params<'a> {
     /// A mapping whose members the caller judges.
     pub(crate) fn mapping(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>, Error> {
         self.asked(name, || json!({"type": "object"}));
+        self.members(name)
+    }
+
+    fn members(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>, Error> {
         match self.take(name) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(Value::Object(members)) => Ok(Some(members)),
             Some(_) => Err(Error::param(name, "type", "must be an object")),
         }
     }
@@ -272,16 +276,11 @@ impl<'a> Params<'a> {
         read: impl FnOnce(&mut Params<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         self.asked(name, || schema);
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Object(members)) => {
-                let mut inner = Params::new(members, self.resolve);
-                let value = read(&mut inner).and_then(|value| inner.finish().map(|()| value));
-                // The caller looks for the member of `params`; the reason says what is wrong in it.
-                value.map(Some).map_err(|error| error.with("param", name))
-            }
-            Some(_) => Err(Error::param(name, "type", "must be an object")),
-        }
+        let Some(members) = self.members(name)? else { return Ok(None) };
+        let mut inner = Params::new(members, self.resolve);
+        let value = read(&mut inner).and_then(|value| inner.finish().map(|()| value));
+        // The caller looks for the member of `params`; the reason says what is wrong in it.
+        value.map(Some).map_err(|error| error.with("param", name))
     }
 
     /// Cameras to look for: one, or a list.
