@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod encoder;
+mod ffprobe;
 
 use std::{io::Cursor, process::Command};
 
@@ -63,17 +64,8 @@ fn ffprobe(container: Container, bytes: &[u8]) -> (usize, f64, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x").with_extension(container.extension());
     std::fs::write(&path, bytes).unwrap();
-    let out = Command::new("ffprobe")
-        .args(["-v", "error", "-count_frames", "-select_streams", "v:0", "-of", "default=nk=1:nw=1"])
-        .args(["-show_entries", "stream=nb_read_frames:format=duration"])
-        .arg(&path)
-        .output()
-        .expect("ffprobe runs");
-    let text = String::from_utf8(out.stdout).unwrap();
-    let mut lines = text.lines();
-    let frames = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
-    let seconds = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0.0);
-    (frames, seconds, String::from_utf8(out.stderr).unwrap())
+    let probed = ffprobe::probe(&path);
+    (probed.frames.unwrap_or(0), probed.seconds.unwrap_or(0.0), probed.complaints)
 }
 
 fn read_all(container: Container, bytes: &[u8], head: &Head) -> Vec<container::Shot> {

@@ -6,7 +6,7 @@ use base::{CameraId, Kind};
 use files::{Chosen, Container, Exported, Files, NewExport, NewSegment, Status};
 use media::Unit;
 
-use crate::{MOMENT, all, encoder, ffprobe, open, path, units};
+use crate::{MOMENT, all, encoder, ffprobe, open, path, units, write};
 
 /// So many milliseconds after the first picture.
 fn at(ms: u64) -> SystemTime {
@@ -31,13 +31,7 @@ fn record(
         start: at(start_ms),
         first_pts_90k: units[0].pts_90k,
     };
-    let mut open = files.begin(&new).unwrap();
-    for unit in units {
-        open.push(unit).unwrap();
-    }
-    let name = open.filename().to_owned();
-    open.finish().unwrap();
-    name
+    write(files.begin(&new).unwrap(), units)
 }
 
 fn export(files: &Files, start_ms: u64, end_ms: u64, container: Container) -> base::Result<Exported> {

@@ -6,13 +6,14 @@ mod containers;
 #[path = "../../../media/tests/encoder/mod.rs"]
 mod encoder;
 mod export;
+#[path = "../../../media/tests/ffprobe/mod.rs"]
+mod ffprobe;
 mod full_disk;
 mod removal;
 
 use std::{
     fs::OpenOptions,
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -61,16 +62,42 @@ fn path(dir: &Path, name: &str) -> PathBuf {
 
 /// Pictures ffprobe decodes and the length it gives; panics when it complains.
 fn ffprobe(path: &Path) -> (usize, f64) {
-    let out = Command::new("ffprobe")
-        .args(["-v", "error", "-count_frames", "-select_streams", "v:0", "-of", "default=nk=1:nw=1"])
-        .args(["-show_entries", "stream=nb_read_frames:format=duration"])
-        .arg(path)
-        .output()
-        .expect("ffprobe runs");
-    assert!(out.stderr.is_empty(), "{}: {}", path.display(), String::from_utf8_lossy(&out.stderr));
-    let text = String::from_utf8(out.stdout).unwrap();
-    let mut lines = text.lines();
-    (lines.next().unwrap().parse().unwrap(), lines.next().unwrap().parse().unwrap())
+    let probed = ffprobe::probe(path);
+    assert!(probed.complaints.is_empty(), "{}: {}", path.display(), probed.complaints);
+    (probed.frames.unwrap(), probed.seconds.unwrap())
+}
+
+/// Writes all of a file and ends it; gives its name.
+fn write(mut segment: Segment, units: &[Unit]) -> String {
+    for unit in units {
+        segment.push(unit).unwrap();
+    }
+    let name = segment.filename().to_owned();
+    segment.finish().unwrap();
+    name
+}
+
+/// Writes the 35 pictures of `units`, and looks at the file meanwhile: it opens from its first picture on,
+/// and lacks at most its last second.
+fn grow(dir: &Path, files: &Files, segment: &mut Segment, units: &[Unit]) {
+    let name = segment.filename().to_owned();
+    for (i, unit) in units.iter().enumerate() {
+        segment.push(unit).unwrap();
+        if i == 0 {
+            assert_eq!(ffprobe(&path(dir, &name)).0, 1, "the key frame is there at once");
+        }
+        if i == 24 {
+            let (frames, seconds) = ffprobe(&path(dir, &name));
+            assert!(
+                (16..=25).contains(&frames),
+                "{name}: at most a second is not yet written: {frames} of 25"
+            );
+            assert!((seconds - frames as f64 / 10.0).abs() < 0.11, "{name}: {seconds} s");
+            let page = files.recordings(&all()).unwrap();
+            assert_eq!(page.files[0].status, Status::Recording);
+            assert!(page.files[0].duration >= Duration::from_millis(1500), "{page:?}");
+        }
+    }
 }
 
 fn all() -> Query {
@@ -86,19 +113,7 @@ fn a_file_plays_from_its_first_picture_on_and_tells_all_of_itself() {
     let mut segment = begin(&files, &units, 1);
     let name = segment.filename().to_owned();
     assert_eq!(name, "camera3_2026-11-24T01-25-20.123Z.mp4");
-    for (i, unit) in units.iter().enumerate() {
-        segment.push(unit).unwrap();
-        if i == 0 {
-            assert_eq!(ffprobe(&path(dir.path(), &name)).0, 1, "the key frame is there at once");
-        }
-        if i == 24 {
-            let (frames, _) = ffprobe(&path(dir.path(), &name));
-            assert!((16..=25).contains(&frames), "at most a second is not yet written: {frames} of 25");
-            let page = files.recordings(&all()).unwrap();
-            assert_eq!(page.files[0].status, Status::Recording);
-            assert!(page.files[0].duration >= Duration::from_millis(1500), "{page:?}");
-        }
-    }
+    grow(dir.path(), &files, &mut segment, &units);
     let ended = segment.finish().unwrap();
     assert_eq!(ended.duration, Duration::from_millis(3500));
     let (frames, seconds) = ffprobe(&path(dir.path(), &name));

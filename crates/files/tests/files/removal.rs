@@ -6,7 +6,7 @@ use base::{CameraId, Kind};
 use files::{Chosen, Container, Files, NewSegment, Policy, Rule, Status};
 use media::Unit;
 
-use crate::{MOMENT, all, open, path, picture, units};
+use crate::{MOMENT, all, open, path, picture, units, write};
 
 const KEEP: Policy = Policy { max_age: None, max_bytes: None, min_free_percent: None };
 const DAY: Duration = Duration::from_hours(24);
@@ -28,13 +28,7 @@ fn record(files: &Files, units: &[Unit], id: &str, days_ago: u32, segments: u32)
             start: now() - DAY * days_ago + Duration::from_secs(segment.into()),
             first_pts_90k: units[0].pts_90k,
         };
-        let mut open = files.begin(&new).unwrap();
-        for unit in units {
-            open.push(unit).unwrap();
-        }
-        let name = open.filename().to_owned();
-        open.finish().unwrap();
-        name
+        write(files.begin(&new).unwrap(), units)
     });
     names.collect()
 }
