@@ -55,6 +55,7 @@ impl Setup {
             "websocket": {"port": 0},
             "embedded": {"rtsp": "127.0.0.1:0"},
             "recording": {"min_free_space": "32MiB"},
+            "storage": {"retention": {"min_free_percent": 6}},
         });
         Self { config, environment: Vec::new() }
     }
