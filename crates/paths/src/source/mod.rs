@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::{child::Launcher, config::CodecConfig, hub::Hub};
 
-pub use ffmpeg::{Ffmpeg, probe as probe_ffmpeg};
+pub use ffmpeg::{Ffmpeg, probe as probe_ffmpeg, probe_encoder};
 
 /// Size and rate a source is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
