@@ -223,9 +223,9 @@ fn holders(proc_root: &Path, path: &Path) -> Vec<Holder> {
         .collect()
 }
 
-/// The folder itself, or the nearest above it that is there.
+/// The folder itself, or whatever is nearest above it.
 fn existing(path: &Path) -> &Path {
-    path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"))
+    path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"))
 }
 
 /// Tries by making an empty file where the folder is, or would be made.
@@ -233,7 +233,7 @@ fn folder(about: &'static str, path: &Path) -> Folder {
     let place = existing(path);
     let attempt = place.join(format!(".camera-service-doctor-{}", std::process::id()));
     let written = OpenOptions::new().write(true).create_new(true).open(&attempt);
-    let room = written.map_err(|error| error.to_string()).and_then(|_| {
+    let room = written.map_err(|error| format!("{}: {error}", place.display())).and_then(|_| {
         fs::remove_file(&attempt).map_err(|error| error.to_string())?;
         files::space_of(place).map(|space| space.available).map_err(|error| error.public)
     });
@@ -282,8 +282,9 @@ mod tests {
         let deep = root.path().join("a/b");
         assert!(folder("data", &deep).room.is_ok());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
-        // What is a file can be no folder; the one above it can be written.
-        assert_eq!(existing(&deep), root.path());
+        fs::write(root.path().join("a"), "").unwrap();
+        let blocked = folder("data", &deep).room.unwrap_err();
+        assert!(blocked.contains("/a: "), "what stands in the way is named: {blocked}");
     }
 
     #[test]
