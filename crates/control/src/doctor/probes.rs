@@ -108,7 +108,7 @@ pub(super) struct Port {
 }
 
 impl User {
-    /// Reading and writing, by the rules of path_resolution(7). (A list of access rights may still allow
+    /// Reading and writing, as the kernel decides it. (A list of access rights may still allow
     /// it, so this is asked only about what cannot be used.)
     pub(super) fn may_use(&self, node: &Node) -> bool {
         let bits = match () {
