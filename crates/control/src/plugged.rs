@@ -1,5 +1,6 @@
 //! Cameras as they come and go: the devices are looked at again every `camera.scan_interval`, and streams
-//! follow their cameras. What runs on a camera that is gone ends by itself, because its frames do.
+//! follow their cameras. The stream of one that is gone stays and waits for it; its source does not, because
+//! its node may be another camera's by now.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -100,7 +101,10 @@ impl Plugged {
     fn put(&self, camera: &Camera) -> base::Result<()> {
         match convert::source(camera) {
             Some(source) => self.0.paths.put(path_of(camera.id), source),
-            None => Ok(()),
+            None => {
+                self.0.paths.take_source(&path_of(camera.id));
+                Ok(())
+            }
         }
     }
 
