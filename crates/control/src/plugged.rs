@@ -99,13 +99,11 @@ impl Plugged {
     }
 
     fn put(&self, camera: &Camera) -> base::Result<()> {
-        match convert::source(camera) {
-            Some(source) => self.0.paths.put(path_of(camera.id), source),
-            None => {
-                self.0.paths.take_source(&path_of(camera.id));
-                Ok(())
-            }
+        if let Some(source) = convert::source(camera) {
+            return self.0.paths.put(path_of(camera.id), source);
         }
+        self.0.paths.take_source(&path_of(camera.id));
+        Ok(())
     }
 
     /// Starts the streams that are to be kept and are not; one that cannot be started is tried again
