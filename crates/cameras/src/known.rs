@@ -6,6 +6,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use base::CameraId;
@@ -29,6 +30,8 @@ pub(crate) struct Entry {
     /// As it called itself.
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    /// When it was last there, as far as that was worth writing down.
+    pub(crate) seen: Option<SystemTime>,
 }
 
 /// All cameras that were seen.
@@ -59,6 +62,11 @@ impl Known {
         Ok(Self { file: Some(file), entries, changed: false })
     }
 
+    /// What is noted from here on is not kept.
+    pub(crate) fn read_only(self) -> Self {
+        Self { file: None, ..self }
+    }
+
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -67,17 +75,29 @@ impl Known {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.id)
     }
 
-    /// Remembers a camera. Another one with its key or its number is forgotten.
+    /// Remembers a camera that is there. Another one with its key or its number is forgotten.
     pub(crate) fn note(&mut self, entry: Entry) {
-        if self.entries.contains(&entry) {
+        let same = |old: &Entry| Entry { seen: None, ..old.clone() } == Entry { seen: None, ..entry.clone() };
+        if self.entries.iter().any(same) {
             return;
         }
+        let entry = Entry { seen: entry.seen.or_else(|| Some(SystemTime::now())), ..entry };
         self.entries.retain(|old| old.key != entry.key && old.id != entry.id);
         if self.entries.len() < MAX_ENTRIES {
             self.entries.push(entry);
             self.entries.sort_by_key(|entry| entry.id);
         }
         self.changed = true;
+    }
+
+    /// Remembers when a camera was last there.
+    pub(crate) fn saw(&mut self, id: CameraId, at: Option<SystemTime>) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id)
+            && let Some(at) = at
+        {
+            entry.seen = Some(at);
+            self.changed = true;
+        }
     }
 
     pub(crate) fn forget(&mut self, id: CameraId) {
@@ -114,7 +134,11 @@ fn to_text(entries: &[Entry]) -> String {
         .iter()
         .map(|entry| {
             let kind = kinds().into_iter().find(|(_, kind)| *kind == entry.kind).map(|(word, _)| word);
-            json!({"id": entry.id.to_string(), "key": entry.key, "name": entry.name, "kind": kind})
+            let seen = entry.seen.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            let seen_ms = seen.map(|since| since.as_millis() as u64);
+            json!({
+                "id": entry.id.to_string(), "key": entry.key, "name": entry.name, "kind": kind, "seen_ms": seen_ms
+            })
         })
         .collect();
     json!({"schema": SCHEMA, "cameras": cameras}).to_string()
@@ -136,6 +160,12 @@ fn parse(text: &str) -> Option<Vec<Entry>> {
             key: text("key")?.into(),
             name: text("name")?.into(),
             kind,
+            // Absent in what the first versions wrote. Whatever stands there, it stays a date.
+            seen: camera
+                .get("seen_ms")
+                .and_then(Value::as_u64)
+                .filter(|ms| *ms < 253_402_300_800_000)
+                .map(|ms| UNIX_EPOCH + Duration::from_millis(ms)),
         })
     };
     cameras.iter().map(entry).collect()
@@ -150,8 +180,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("cameras.json");
         let mut known = Known::open(file.clone()).unwrap();
-        let entry =
-            |id, key: &str| Entry { id: CameraId(id), key: key.into(), name: "Cam".into(), kind: Kind::V4l2 };
+        let entry = |id, key: &str| Entry {
+            id: CameraId(id),
+            key: key.into(),
+            name: "Cam".into(),
+            kind: Kind::V4l2,
+            seen: Some(UNIX_EPOCH + Duration::from_millis(1_795_483_519_123)),
+        };
         known.note(entry(3, "a"));
         known.note(entry(0, "b"));
         known.keep().unwrap();
@@ -163,6 +198,22 @@ mod tests {
         again.forget(CameraId(9));
         again.keep().unwrap();
         assert_eq!(Known::open(file.clone()).unwrap().entries(), [entry(0, "a")]);
+        let later = UNIX_EPOCH + Duration::from_millis(1_795_483_600_000);
+        again.saw(CameraId(0), Some(later));
+        again.saw(CameraId(5), Some(later));
+        again.keep().unwrap();
+        let kept = Known::open(file.clone()).unwrap();
+        assert_eq!(kept.entries(), [Entry { seen: Some(later), ..entry(0, "a") }]);
+        // It is still the same camera.
+        let mut kept = kept;
+        kept.note(entry(0, "a"));
+        assert_eq!(kept.entries()[0].seen, Some(later));
+        fs::write(
+            &file,
+            r#"{"schema": 1, "cameras": [{"id": "camera2", "key": "k", "name": "n", "kind": "test"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(Known::open(file.clone()).unwrap().entries()[0].seen, None);
         for bad in ["", "[]", r#"{"schema": 2, "cameras": []}"#, r#"{"schema": 1, "cameras": [{"id": "x"}]}"#]
         {
             fs::write(&file, bad).unwrap();

@@ -36,7 +36,8 @@ struct State {
     by_id: BTreeMap<CameraId, Camera>,
     known: Known,
     names: BTreeMap<CameraId, String>,
-    looked_at: SystemTime,
+    /// When each camera was last there.
+    seen: BTreeMap<CameraId, SystemTime>,
 }
 
 /// What a look at the devices found to be different.
@@ -57,6 +58,11 @@ impl Cameras {
         Ok(Self::begin(config, Known::open(known)?, Path::new("/dev"), Path::new("/sys")))
     }
 
+    /// The same beside a running service: the file is read and never written.
+    pub fn peek(config: &Config, known: PathBuf) -> io::Result<Self> {
+        Ok(Self::begin(config, Known::open(known)?.read_only(), Path::new("/dev"), Path::new("/sys")))
+    }
+
     /// The same, without a memory.
     pub fn scan(config: &Config) -> Self {
         Self::scan_in(config, Path::new("/dev"), Path::new("/sys"))
@@ -70,9 +76,9 @@ impl Cameras {
     fn begin(config: &Config, known: Known, dev_root: &Path, sys_root: &Path) -> Self {
         let state = State {
             by_id: BTreeMap::new(),
-            known,
             names: config.names.clone(),
-            looked_at: SystemTime::now(),
+            seen: known.entries().iter().filter_map(|entry| Some((entry.id, entry.seen?))).collect(),
+            known,
         };
         let lookout = Lookout::new(dev_root, sys_root, config);
         let cameras = Self(Arc::new(Inner {
@@ -103,7 +109,16 @@ impl Cameras {
         let fresh = listed(&self.0.config, found, &mut state.known, &state.names, &state.by_id);
         let changes = differences(&state.by_id, &fresh);
         state.by_id = fresh;
-        state.looked_at = SystemTime::now();
+        let now = SystemTime::now();
+        for camera in state.by_id.values().filter(|camera| camera.status != Status::Disconnected) {
+            state.seen.insert(camera.id, now);
+        }
+        for change in &changes {
+            if let Change::Disconnected(camera) = change {
+                // Worth writing down: who starts anew has not seen it.
+                state.known.saw(camera.id, state.seen.get(&camera.id).copied());
+            }
+        }
         if let Err(error) = state.known.keep() {
             tracing::warn!(%error, "the numbers of cameras could not be written down");
         }
@@ -136,9 +151,9 @@ impl Cameras {
             .map(|camera| camera.id)
     }
 
-    /// When the devices were looked at.
-    pub fn scanned_at(&self) -> SystemTime {
-        self.state().looked_at
+    /// When a camera was last there, as far as anybody has looked.
+    pub fn last_seen(&self, id: CameraId) -> Option<SystemTime> {
+        self.state().seen.get(&id).copied()
     }
 
     /// Gives a camera a name of its own; `false`: there is no such camera.
@@ -158,6 +173,7 @@ impl Cameras {
         }
         state.by_id.remove(&id);
         state.names.remove(&id);
+        state.seen.remove(&id);
         state.known.forget(id);
         if let Err(error) = state.known.keep() {
             tracing::warn!(%error, "the numbers of cameras could not be written down");
@@ -234,7 +250,7 @@ fn listed(
         let Some(id) = id else { break };
         let over = over.or_else(|| of_id(config, id));
         let mut camera = camera_of(id, device, over, config.defaults, ambiguous);
-        known.note(Entry { id, key, name: camera.name.clone(), kind: Kind::V4l2 });
+        known.note(Entry { id, key, name: camera.name.clone(), kind: Kind::V4l2, seen: None });
         named(&mut camera, over, names);
         by_id.insert(id, camera);
     }
@@ -244,7 +260,7 @@ fn listed(
         let Some(id) = id else { break };
         let over = of_id(config, id);
         let mut camera = configured(id, source, over, config.defaults);
-        known.note(Entry { id, key, name: camera.name.clone(), kind: camera.kind });
+        known.note(Entry { id, key, name: camera.name.clone(), kind: camera.kind, seen: None });
         named(&mut camera, over, names);
         by_id.insert(id, camera);
     }

@@ -118,7 +118,13 @@ fn only_what_is_gone_can_be_forgotten() {
     let empty = tempfile::tempdir().unwrap();
     let file = empty.path().join("cameras.json");
     let mut known = Known::open(file.clone()).unwrap();
-    known.note(Entry { id: CameraId(4), key: "A@usb-1".into(), name: "A".into(), kind: Kind::V4l2 });
+    known.note(Entry {
+        id: CameraId(4),
+        key: "A@usb-1".into(),
+        name: "A".into(),
+        kind: Kind::V4l2,
+        seen: None,
+    });
     known.keep().unwrap();
     let config = config(&json!({"sources": [{"name": "Pattern", "test": "320x180@5"}]}));
     let cameras = Cameras::begin(&config, Known::open(file.clone()).unwrap(), empty.path(), empty.path());
@@ -129,4 +135,26 @@ fn only_what_is_gone_can_be_forgotten() {
     assert!(cameras.rescan().is_empty(), "a name given stays");
     assert!(cameras.forget(CameraId(4)) && !cameras.forget(CameraId(0)) && !cameras.forget(CameraId(4)));
     assert_eq!(Known::open(file).unwrap().id_of("A@usb-1"), None);
+}
+
+#[test]
+fn a_camera_that_is_gone_was_last_seen_when_it_was_there_and_not_when_it_was_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cameras.json");
+    let text = r#"{"schema": 1, "cameras": [{"id": "camera4", "key": "A@usb-1", "name": "A", "kind": "v4l2", "seen_ms": 1000}]}"#;
+    std::fs::write(&file, text).unwrap();
+    let open = || Known::open(file.clone()).unwrap();
+    let sources = config(&json!({"sources": [{"name": "B", "test": "320x180@5"}]}));
+    let peeked = Cameras::begin(&sources, open().read_only(), folder.path(), folder.path());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "a look beside the service writes nothing");
+    assert_eq!(peeked.list().len(), 2);
+    let cameras = Cameras::begin(&sources, open(), folder.path(), folder.path());
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+    let before = SystemTime::now();
+    cameras.rescan();
+    assert_eq!(cameras.last_seen(CameraId(4)), Some(then));
+    assert!(cameras.last_seen(CameraId(0)).unwrap() >= before, "what is there is seen by each look");
+    assert_eq!(open().entries().len(), 2);
+    assert!(cameras.forget(CameraId(4)));
+    assert_eq!((cameras.last_seen(CameraId(4)), open().entries().len()), (None, 1));
 }

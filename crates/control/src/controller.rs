@@ -39,10 +39,10 @@ use crate::{
 };
 
 /// The word on which `main` calls [`crate::run_child`].
-const CHILD_SUBCOMMAND: &str = "__child";
+pub(crate) const CHILD_SUBCOMMAND: &str = "__child";
 
 /// Remembers which camera had which number.
-const KNOWN_CAMERAS: &str = "cameras.json";
+pub(crate) const KNOWN_CAMERAS: &str = "cameras.json";
 
 /// The one door to cameras, streams and files. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -174,7 +174,10 @@ impl Controller {
         Ok(CameraDetail {
             last_seen: match listed.status {
                 CameraStatus::Connected => SystemTime::now(),
-                CameraStatus::Disconnected | CameraStatus::Error => self.0.cameras.scanned_at(),
+                // Unknown is only what the file of another version did not tell.
+                CameraStatus::Disconnected | CameraStatus::Error => {
+                    self.0.cameras.last_seen(id).unwrap_or(SystemTime::UNIX_EPOCH)
+                }
             },
             error: camera.error.clone().or_else(|| stream.error.clone()),
             camera: listed,

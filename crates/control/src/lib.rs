@@ -8,6 +8,7 @@ mod config;
 mod controller;
 mod convert;
 mod data_dir;
+pub mod doctor;
 mod error;
 pub mod events;
 mod export;

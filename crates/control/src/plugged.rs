@@ -1,5 +1,6 @@
 //! Cameras as they come and go: the devices are looked at again every `camera.scan_interval`, and streams
-//! follow their cameras. What runs on a camera that is gone ends by itself, because its frames do.
+//! follow their cameras. The stream of one that is gone stays and waits for it; its source does not, because
+//! its node may be another camera's by now.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -98,10 +99,11 @@ impl Plugged {
     }
 
     fn put(&self, camera: &Camera) -> base::Result<()> {
-        match convert::source(camera) {
-            Some(source) => self.0.paths.put(path_of(camera.id), source),
-            None => Ok(()),
+        if let Some(source) = convert::source(camera) {
+            return self.0.paths.put(path_of(camera.id), source);
         }
+        self.0.paths.take_source(&path_of(camera.id));
+        Ok(())
     }
 
     /// Starts the streams that are to be kept and are not; one that cannot be started is tried again

@@ -38,4 +38,14 @@ impl Config {
                 .choice("durability", &[("process", Durability::Process), ("power", Durability::Power)]),
         }
     }
+
+    /// Where recordings lie, then where snapshots do.
+    pub fn folders(&self) -> [&Path; 2] {
+        [&self.recordings_dir, &self.snapshots_dir]
+    }
+
+    /// Bytes that must be free before a recording begins.
+    pub fn min_free_space(&self) -> u64 {
+        self.min_free_space
+    }
 }

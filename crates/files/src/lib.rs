@@ -32,5 +32,5 @@ pub use name::is_plain;
 pub use removal::{Chosen, Cleaned, Removed, Usage};
 pub use retention::{Policy, Rule};
 pub use segment::{Ended, NewSegment, Segment};
-pub use space::Space;
+pub use space::{Space, of as space_of};
 pub use store::{Files, NewSnapshot, SavedSnapshot};

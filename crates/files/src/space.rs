@@ -16,8 +16,8 @@ pub struct Space {
     pub available: u64,
 }
 
-/// Asks the kernel.
-pub(crate) fn of(folder: &Path) -> Result<Space> {
+/// Room on the file system on which `folder` lies. Asks the kernel.
+pub fn of(folder: &Path) -> Result<Space> {
     let stat = statvfs(folder)
         .map_err(|e| Error::io("free space cannot be told", &e.into()).with_private(folder.display()))?;
     let block = stat.fragment_size();

@@ -26,4 +26,4 @@ pub use path::{Lease, PathName, Paths, Status};
 pub use rate::Measured;
 pub use readers::Readers;
 pub use rtsp::{Authorize, Pass, Verdict, Viewer};
-pub use source::{Ffmpeg, Picture, Source, probe_ffmpeg};
+pub use source::{Ffmpeg, Picture, Source, probe_encoder, probe_ffmpeg};

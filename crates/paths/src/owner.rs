@@ -8,7 +8,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     path::{NO_PICTURE, Path},
-    source::{self, Order, Outcome},
+    source::{self, Order, Outcome, Source},
 };
 
 /// What is known of the source, as its owner last said.
@@ -29,6 +29,7 @@ impl Phase {
 }
 
 struct Run {
+    source: Source,
     orders: watch::Sender<Order>,
     task: JoinHandle<Outcome>,
 }
@@ -56,6 +57,10 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         supervisor.handle(now, Input::Timeout);
         while let Some(action) = supervisor.poll_action() {
             act(&path, action, &mut run);
+        }
+        if run.as_ref().is_some_and(|run| run.source != path.source()) {
+            // At once: what it reads may by now be another camera's, which those who watch may not see.
+            order(run.as_ref(), Order::Kill);
         }
         let overdue = path.take_overdue();
         if supervisor.state() == State::Live {
@@ -94,8 +99,8 @@ fn act(path: &Arc<Path>, action: Action, run: &mut Option<Run>) {
             let (orders, told) = watch::channel(Order::Run);
             let source = path.source();
             let (codec, launcher, hub) = (path.codec.clone(), path.launcher.clone(), path.hub.clone());
-            let task = tokio::spawn(source::run(source, codec, launcher, hub, told));
-            *run = Some(Run { orders, task });
+            let task = tokio::spawn(source::run(source.clone(), codec, launcher, hub, told));
+            *run = Some(Run { source, orders, task });
         }
         Action::Interrupt => order(run.as_ref(), Order::Interrupt),
         Action::Kill => order(run.as_ref(), Order::Kill),

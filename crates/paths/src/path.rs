@@ -85,7 +85,7 @@ pub struct Status {
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) name: PathName,
-    /// Counts from its next run on.
+    /// What delivers its pictures now.
     source: Mutex<Source>,
     pub(crate) codec: CodecConfig,
     pub(crate) launcher: Launcher,
@@ -107,6 +107,12 @@ impl Path {
 
     pub(crate) fn source(&self) -> Source {
         self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A run of another source ends.
+    fn set_source(&self, source: Source) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
+        self.changed.notify_one();
     }
 
     pub(crate) fn wish(&self, now: Instant) -> (Wish, u64) {
@@ -239,15 +245,23 @@ impl Paths {
         Ok(())
     }
 
-    /// Gives a path another source, or makes it: a camera may come back at another place. What runs now
-    /// goes on; the source counts from its next run on.
+    /// Gives a path another source, or makes it: a camera may come back at another place. A run of the
+    /// old one ends at once.
     pub fn put(&self, name: PathName, source: Source) -> Result<()> {
         match self.find(&name) {
             Some(path) => {
-                *path.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
+                path.set_source(source);
                 Ok(())
             }
             None => self.add(name, source),
+        }
+    }
+
+    /// What delivered a path's pictures is gone. The path stays, and so does who waits for it to come back;
+    /// nothing that has taken its place is read in its name.
+    pub fn take_source(&self, name: &PathName) {
+        if let Some(path) = self.find(name) {
+            path.set_source(Source::Absent);
         }
     }
 
@@ -389,3 +403,7 @@ impl Drop for Lease {
         self.path.changed.notify_one();
     }
 }
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

@@ -27,6 +27,8 @@ use crate::{
 };
 
 const PROGRAM: &str = "ffmpeg";
+/// What `encode` asks it for.
+const ENCODER: &str = "libx264";
 /// Longest wait for a version: nobody waits for it, but a hung program must not stay.
 const PROBE_LIMIT: Duration = Duration::from_secs(30);
 /// One read from the pipe; a pipe holds 64 KiB (pipe(7)), a picture is rarely larger.
@@ -182,4 +184,15 @@ pub async fn probe(launcher: &Launcher) -> Ffmpeg {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().next().filter(|_| output.status.success());
     line.map_or(Ffmpeg::Unclear, |line| Ffmpeg::Version(line.to_owned()))
+}
+
+/// Can ffmpeg encode what we need? `None`: it does not say.
+pub async fn probe_encoder(launcher: &Launcher) -> Option<bool> {
+    let mut command = launcher.command(PROGRAM, &["-hide_banner".to_owned(), "-encoders".to_owned()]);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let output = tokio::time::timeout(PROBE_LIMIT, command.output()).await.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    // ` V....D libx264              libx264 H.264 / AVC / ...`
+    let named = text.lines().any(|line| line.split_whitespace().nth(1) == Some(ENCODER));
+    output.status.success().then_some(named)
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::{child::Launcher, config::CodecConfig, hub::Hub};
 
-pub use ffmpeg::{Ffmpeg, probe as probe_ffmpeg};
+pub use ffmpeg::{Ffmpeg, probe as probe_ffmpeg, probe_encoder};
 
 /// Size and rate a source is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +47,12 @@ pub enum Source {
         /// Its address, with credentials.
         url: SafeUrl,
     },
+    /// Nothing, for now: what was there is gone, and whatever took its place is something else.
+    Absent,
 }
+
+/// Why [`Source::Absent`] has no pictures.
+const ABSENT: &str = "the camera is not plugged in, or cannot be used";
 
 impl Source {
     /// For clients: what it is, never where or with what secret.
@@ -55,6 +60,7 @@ impl Source {
         match self {
             Self::Ffmpeg { description, .. } => description,
             Self::Rtsp { .. } => "network camera (RTSP)",
+            Self::Absent => "no camera",
         }
     }
 }
@@ -98,6 +104,8 @@ pub(crate) async fn run(
             }
         }
         Source::Rtsp { url } => network::run(&url, &hub, orders).await,
+        // Not hopeless: it may come back.
+        Source::Absent => Outcome { hopeless: false, public: ABSENT, private: String::new() },
     };
     hub.end_run();
     outcome

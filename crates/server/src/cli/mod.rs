@@ -1,9 +1,11 @@
 //! The commands, one file each. They print for people; what they do is done elsewhere.
 
 mod api_key;
+mod cameras;
 mod check;
 mod config_show;
 mod demo;
+mod doctor;
 mod openrpc;
 mod scratch;
 mod serve;
@@ -22,6 +24,7 @@ Examples:
   camera-service demo                                     a test camera, a token, lines to try
   camera-service serve --config /etc/camera-service.yaml
   camera-service check --config /etc/camera-service.yaml  every mistake at once
+  camera-service doctor                                   what is wrong here, and what mends it
   camera-service token issue --role operator --ttl 8h
   camera-service api-key create --role viewer --name wall --expires 90d
   CAMERA_SERVICE__WEBSOCKET__PORT=9000 camera-service serve";
@@ -42,6 +45,10 @@ enum Command {
     Demo(demo::Demo),
     /// Check a configuration: tells every mistake at once; exit status 2 if there is one
     Check(ConfigFile),
+    /// List the cameras of this machine and of the configuration, once
+    Cameras(ConfigFile),
+    /// Tell what is wrong here and how to mend it; exit status 1 if something is
+    Doctor(ConfigFile),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -94,6 +101,8 @@ pub fn main() -> ExitCode {
         Command::Serve(file) => serve::run(file.config),
         Command::Demo(demo) => demo::run(demo),
         Command::Check(file) => check::run(file.config),
+        Command::Cameras(file) => cameras::run(file.config),
+        Command::Doctor(file) => doctor::run(file.config),
         Command::Config(ConfigCommand::Show(file)) => config_show::run(file.config),
         Command::State(StateCommand::Reset(reset)) => state_reset::run(reset),
         Command::Openrpc => openrpc::run(),
@@ -133,6 +142,9 @@ mod tests {
             "serve --config f",
             "demo --data-dir d",
             "check --config f",
+            "cameras --config f",
+            "doctor",
+            "doctor --config f",
             "config show",
             "openrpc",
             "state reset storage.retention.enabled --config f",

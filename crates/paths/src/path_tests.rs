@@ -1,0 +1,78 @@
+//! A path whose camera is somewhere else now, or nowhere.
+
+use std::time::Duration;
+
+use base::{SafeUrl, config::Settings};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+
+use super::*;
+use crate::Verdict;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A network camera that takes a connection and says nothing.
+async fn silent() -> (TcpListener, Source) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rtsp://{}/live", listener.local_addr().unwrap());
+    (listener, Source::Rtsp { url: SafeUrl::new(url) })
+}
+
+async fn dialled(camera: &TcpListener) -> TcpStream {
+    timeout(PATIENCE, camera.accept()).await.expect("somebody dials the camera").unwrap().0
+}
+
+/// Waits until whoever reads this camera lets go of it.
+async fn let_go(mut connection: TcpStream) {
+    let mut asked = Vec::new();
+    let end = timeout(PATIENCE, connection.read_to_end(&mut asked)).await;
+    // Closed or reset: both are an end.
+    assert!(end.is_ok(), "it is still being read");
+}
+
+async fn paths() -> Paths {
+    let mut settings = Settings::default();
+    settings.put("embedded.rtsp", "127.0.0.1:0".into(), base::config::Origin::File);
+    // Longer than this test waits for anything: what ends a run here is the change, no time-out.
+    settings.put("stream.viewing.start_timeout", "2m".into(), base::config::Origin::File);
+    let config = Config::read(&mut settings);
+    // Network cameras need no child.
+    Paths::start(config, Launcher::own_binary("none"), Arc::new(|_| Verdict::NotFound)).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_read_in_its_name_is_let_go_when_the_camera_is_somewhere_else_or_gone() {
+    let (paths, name) = (paths().await, PathName::new("camera0").unwrap());
+    let ((first, one), (second, two)) = (silent().await, silent().await);
+    paths.put(name.clone(), one.clone()).unwrap();
+    let waiting = tokio::spawn({
+        let (paths, name) = (paths.clone(), name.clone());
+        async move { paths.lease(&name, Purpose::Viewing).await.map(drop) }
+    });
+    let connection = dialled(&first).await;
+    paths.put(name.clone(), two).unwrap();
+    let_go(connection).await;
+    // Who waits goes on waiting, for the new one.
+    let connection = dialled(&second).await;
+    paths.take_source(&name);
+    let_go(connection).await;
+    let error = timeout(PATIENCE, waiting).await.expect("it is told").unwrap().unwrap_err();
+    assert_eq!((error.kind, error.public.contains("not plugged in")), (Kind::Dependency, true), "{error:?}");
+    assert_eq!(paths.status(&name).unwrap().source, "no camera");
+    // It comes back where it was.
+    paths.put(name.clone(), one).unwrap();
+    let again = tokio::spawn({
+        let (paths, name) = (paths.clone(), name.clone());
+        async move { paths.lease(&name, Purpose::Viewing).await.map(drop) }
+    });
+    let connection = dialled(&first).await;
+    again.abort();
+    paths.shutdown().await;
+    let_go(connection).await;
+    // A path that is not there is not made by taking its source.
+    paths.take_source(&PathName::new("camera9").unwrap());
+    assert!(paths.status(&PathName::new("camera9").unwrap()).is_none());
+}
