@@ -77,7 +77,7 @@ pub(crate) fn make_secret(path: &Path) -> Result<(Secret, bool), String> {
     getrandom::fill(&mut random).map_err(|cause| format!("no random numbers to be had: {cause}"))?;
     let text = random.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let failed = |cause: io::Error| format!("{} cannot be written: {cause}", path.display());
-    private_file::replace(&path, &format!("{text}\n")).map_err(failed)?;
+    private_file::replace(path, &format!("{text}\n")).map_err(failed)?;
     Ok((Secret::new(&text)?, true))
 }
 

@@ -28,6 +28,15 @@ fn parsed(file: &Path) -> Vec<Value> {
     whole.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
+/// All its files; the one being written sorts first, as its name is the shortest.
+fn files(service: &Service) -> Vec<PathBuf> {
+    let there = fs::read_dir(service.data_dir()).expect("the service has made its folder");
+    let mut files: Vec<PathBuf> = there.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("audit.log")));
+    files.sort();
+    files
+}
+
 /// Waits for lines about a method.
 async fn about(service: &Service, method: &str, count: usize) -> Vec<Value> {
     eventually(&format!("{count} lines about {method}"), PATIENCE, async || {
@@ -153,16 +162,12 @@ async fn whatever_is_done_to_the_log_shows() {
     service.terminate(Duration::from_secs(10)).await;
     let head = head(&service).await;
     assert_eq!(verify(&service, &["--head", &head]).await.0, Some(0));
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(service.data_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("audit.log"));
-    files.sort();
+    let files = files(&service);
     assert!(files.len() > 3, "{files:?}");
     let named: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
     let (code, said) = verify(&service, &named).await;
     assert!(code == Some(0) && said.contains(&head), "{said}");
 
-    // The file being written sorts first: its name is the shortest.
     let middle = &files[2];
     let text = fs::read_to_string(middle).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -200,6 +205,12 @@ async fn the_log_is_read_in_pages_by_admins() {
     for _ in 0..30 {
         admin.ok("get_storage_info", json!({})).await;
     }
+    // A line comes soon after its answer, not before.
+    eventually("thirty lines", PATIENCE, async || {
+        let lines = files(&service).into_iter().flat_map(|file| parsed(&file));
+        (lines.filter(|line| line["method"] == "get_storage_info").count() == 30).then_some(())
+    })
+    .await;
     let (mut seen, mut cursor) = (Vec::new(), Value::Null);
     loop {
         let page = admin.ok("get_audit_log", json!({"limit": 7, "cursor": cursor})).await;
@@ -264,7 +275,8 @@ async fn a_full_disk_refuses_privileged_calls_alone_and_is_overcome() {
         return;
     };
     let file = mounted.0.join("audit.log");
-    let service = Setup::new().set("logging.audit.file", file.to_str().unwrap()).start().await;
+    let service =
+        Setup::new().without_limits().set("logging.audit.file", file.to_str().unwrap()).start().await;
     let mut admin = service.rpc(Role::Admin).await;
     let mut viewer = service.rpc(Role::Viewer).await;
     admin.ok("get_storage_info", json!({})).await;
@@ -319,7 +331,7 @@ async fn refused_or_done_elsewhere(admin: &mut Rpc, file: &Path) {
 
 #[tokio::test]
 async fn no_token_and_no_secret_is_ever_in_it() {
-    let mut service = Setup::new().set("security.max_auth_failures", 1000).start().await;
+    let mut service = Setup::new().without_limits().set("security.max_auth_failures", 1000).start().await;
     let mut tokens: Vec<String> = token::bad().into_iter().map(|(_, token)| token).collect();
     for role in [Role::Viewer, Role::Operator, Role::Admin] {
         tokens.push(service.token(role).await);
