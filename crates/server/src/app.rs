@@ -32,6 +32,9 @@ use crate::{
 /// Commands at work at once, of all connections, those of clients that have left included.
 const MAX_COMMANDS: usize = 256;
 
+/// Longest wait for the audit log's last lines at the end.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// What every connection shares.
 pub(crate) struct App {
     pub(crate) service: Arc<Service>,
@@ -69,7 +72,7 @@ pub(crate) struct Bound {
 impl Bound {
     /// Takes ports and folders. A failure leaves nothing behind.
     pub(crate) async fn new(config: Config) -> Result<Self, Failure> {
-        let Config { websocket, security, shutdown_timeout, control, .. } = config;
+        let Config { websocket, security, audit, shutdown_timeout, control, .. } = config;
         let wanted = websocket.address();
         let failed = |cause| Failure::Start(format!("cannot listen on {wanted} (websocket.port): {cause}"));
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
@@ -95,7 +98,13 @@ impl Bound {
         let events = Hub::new(&correlation_id(), websocket.max_queue);
         events.publish(News::now(Event::Startup));
         tokio::spawn(events.clone().follow(feed));
-        let audit = Audit;
+        let audit = match Audit::open(audit.place(controller.data_dir()), controller.data_dir()) {
+            Ok(audit) => audit,
+            Err(what) => {
+                controller.shutdown(Duration::ZERO).await;
+                return Err(Failure::Start(what));
+            }
+        };
         // Before the keys are read: what changes meanwhile must not be missed.
         let keys_watch = keeper::watched(security.api_keys_file(controller.data_dir()));
         let tokens = Tokens::new(&secret, &security);
@@ -130,6 +139,7 @@ impl Bound {
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let Self { app, listener, keys_watch, .. } = self;
         let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
+        app.service.audit.started();
         let door = Door::new(listener, app.gate.clone());
         let routes = http::router(app.clone()).into_make_service_with_connect_info::<From>();
         let mut told = app.stopping.subscribe();
@@ -145,7 +155,9 @@ impl Bound {
         let complete = tokio::time::timeout(app.shutdown_timeout, wind_down).await.unwrap_or(false);
         // Connections that are not WebSockets have nothing to finish.
         server.abort();
-        complete
+        // Commands have left their lines. A disk that hangs must not keep us.
+        let flushed = tokio::time::timeout(FLUSH, app.service.audit.close()).await.is_ok();
+        complete && flushed
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one file each. They print for people; what they do is done elsewhere.
 
 mod api_key;
+mod audit_verify;
 mod cameras;
 mod check;
 mod config_show;
@@ -57,6 +58,9 @@ enum Command {
     State(StateCommand),
     /// Print the API as an `OpenRPC` document
     Openrpc,
+    /// Look after the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -75,6 +79,12 @@ enum ConfigCommand {
 enum StateCommand {
     /// Drop a value that was set through the API; file and environment count again
     Reset(state_reset::Reset),
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Find the first line that was changed, removed or moved; exit status 1 if there is one
+    Verify(audit_verify::Verify),
 }
 
 #[derive(Subcommand)]
@@ -106,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Config(ConfigCommand::Show(file)) => config_show::run(file.config),
         Command::State(StateCommand::Reset(reset)) => state_reset::run(reset),
         Command::Openrpc => openrpc::run(),
+        Command::Audit(AuditCommand::Verify(verify)) => audit_verify::run(verify),
         Command::Token(TokenCommand::Issue(issue)) => token_issue::run(issue),
         Command::ApiKey(command) => api_key::run(command),
     };
@@ -147,6 +158,8 @@ mod tests {
             "doctor --config f",
             "config show",
             "openrpc",
+            "audit verify",
+            "audit verify a b --head 0:0000000000000000000000000000000000000000000000000000000000000000 --config f",
             "state reset storage.retention.enabled --config f",
             "token issue --role viewer --user ann --ttl 24h --cameras camera0,camera1 --config f",
             "api-key create --role viewer --name gate --cameras camera0,camera1 --expires 90d --config f",
@@ -159,6 +172,8 @@ mod tests {
         for line in [
             "",
             "serve f",
+            "audit",
+            "audit verify --head 1",
             "token issue",
             "token issue --role root",
             "token issue --role viewer --ttl soon",

@@ -41,12 +41,13 @@ pub(super) async fn until_stopped(
     mut signals: Signals,
     watched: Option<(Sources, config::Loaded)>,
 ) -> Result<(), Failure> {
+    let audit = bound.app.service.audit.clone();
     let stop = async move {
-        signals.stop(watched.as_ref()).await;
+        signals.stop(watched.as_ref(), &audit).await;
         tracing::info!("stopping");
         tell_systemd(&NotifyState::Stopping);
         tokio::spawn(async move {
-            signals.stop(None).await;
+            signals.stop(None, &audit).await;
             tracing::error!("a second signal: not waiting any longer");
             // Children die with us; recordings are playable as they lie.
             std::process::exit(1);

@@ -4,7 +4,10 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{self, Loaded, Sources};
+use crate::{
+    audit::{Audit, Outcome},
+    config::{self, Loaded, Sources},
+};
 
 /// The signals this process heeds.
 pub(super) struct Signals {
@@ -23,13 +26,13 @@ impl Signals {
     }
 
     /// Waits for the word to stop. Meanwhile SIGHUP compares the files with what is `running`.
-    pub(super) async fn stop(&mut self, running: Option<&(Sources, Loaded)>) {
+    pub(super) async fn stop(&mut self, running: Option<&(Sources, Loaded)>, audit: &Audit) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => if let Some((sources, loaded)) = running {
-                    look_again(sources, loaded);
+                    look_again(sources, loaded, audit);
                 },
             }
         }
@@ -37,9 +40,11 @@ impl Signals {
 }
 
 /// Nothing can be changed while running yet; so a changed key is named, and nothing else happens.
-fn look_again(sources: &Sources, running: &Loaded) {
+fn look_again(sources: &Sources, running: &Loaded, audit: &Audit) {
     match config::load(sources) {
         Err(problems) => {
+            let keys: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
+            audit.reloaded(&keys, Outcome::Refused);
             for problem in problems {
                 tracing::error!(
                     key = problem.key,
@@ -52,6 +57,8 @@ fn look_again(sources: &Sources, running: &Loaded) {
             let keys = running.differing(&newer);
             if keys.is_empty() {
                 tracing::info!("the configuration is unchanged");
+            } else {
+                audit.reloaded(&keys, Outcome::Done);
             }
             for key in keys {
                 tracing::warn!(key, "changed in the configuration; it needs a restart");

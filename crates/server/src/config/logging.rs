@@ -1,7 +1,14 @@
-//! Section `logging`: how much is told, and in which form.
+//! Section `logging`: how much is told, and in which form; and where the audit log lies.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use control::settings::Settings;
 use tracing::level_filters::LevelFilter;
+
+use crate::audit::Place;
 
 /// The least important events that are still told.
 pub(crate) type Level = LevelFilter;
@@ -37,6 +44,41 @@ impl Logging {
                 ],
             ),
             format: section.choice("format", &[("json", Format::Json), ("text", Format::Text)]),
+        }
+    }
+}
+
+/// The checked section `logging.audit`.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditLog {
+    /// `None`: it lies in the data folder.
+    file: Option<PathBuf>,
+    max_file_bytes: u64,
+    retention: Duration,
+}
+
+impl AuditLog {
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let mut logging = settings.section("logging");
+        let mut section = logging.section("audit");
+        let file = section.opt_text("file").map(PathBuf::from);
+        if file.as_deref().is_some_and(|file| file.file_name().is_none()) {
+            section.problem("file", "must be a file such as /var/log/camera-service/audit.log, or null");
+        }
+        let days = section.integer("retention_days", 90, 1..=3650);
+        Self {
+            file,
+            max_file_bytes: section.size("max_file_size", "10MiB", 1024..=1 << 30),
+            retention: Duration::from_hours(24 * days),
+        }
+    }
+
+    /// Where it lies.
+    pub(crate) fn place(&self, data_dir: &Path) -> Place {
+        Place {
+            file: self.file.clone().unwrap_or_else(|| data_dir.join("audit.log")),
+            max_file_bytes: self.max_file_bytes,
+            retention: self.retention,
         }
     }
 }

@@ -16,7 +16,7 @@ use control::settings::{Origin, Problem, Settings, Shown};
 use serde_json::{Map, Value};
 
 pub use fuzzing::fuzz;
-pub(crate) use logging::{Format, Level, Logging};
+pub(crate) use logging::{AuditLog, Format, Level, Logging};
 use marks::Marks;
 pub(crate) use security::{MediaAuth, Security};
 pub(crate) use websocket::WebSocket;
@@ -45,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) websocket: WebSocket,
     pub(crate) security: Security,
     pub(crate) logging: Logging,
+    pub(crate) audit: AuditLog,
     /// Longest time from the signal to the end.
     pub(crate) shutdown_timeout: Duration,
     pub(crate) control: control::Config,
@@ -125,6 +126,7 @@ fn load_over(tree: Value, sources: &Sources, set: &Map<String, Value>) -> Result
         websocket: WebSocket::read(&mut settings),
         security: Security::read(&mut settings),
         logging: Logging::read(&mut settings),
+        audit: AuditLog::read(&mut settings),
         shutdown_timeout: settings.top().duration_in(
             "shutdown_timeout",
             "10s",
@@ -192,6 +194,9 @@ mod tests {
             ("security.rate_limit.methods.authenticate.burst", "5 default"),
             ("logging.level", "info default"),
             ("logging.format", "json default"),
+            ("logging.audit.file", "null default"),
+            ("logging.audit.max_file_size", "10MiB default"),
+            ("logging.audit.retention_days", "90 default"),
             ("media.public_host", "null default"),
         ] {
             assert_eq!(line(key), want, "{key}");

@@ -211,8 +211,8 @@ impl Task {
         let outcome = guarded(method.name, &correlation_id, work).await;
         if let Some(line) = line {
             match &outcome {
-                Ok(_) => line.finish(audit::Outcome::Done, None),
-                Err(error) => line.finish(audit::Outcome::Failed, Some(error.reason().to_owned())),
+                Ok(result) => line.finish(audit::Outcome::Done, None, Some(result)),
+                Err(error) => line.finish(audit::Outcome::Failed, Some(error.reason().to_owned()), None),
             }
         }
         outcome

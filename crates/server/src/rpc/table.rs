@@ -11,10 +11,10 @@ use super::{Outcome, call::Caller, error::correlation_id, methods};
 use crate::{
     security::Role,
     wire::{
-        AddStream, CleanUp, CreateApiKey, DiscoverStreams, Error, ExportRecording, GetCameraStatus,
-        ListFiles, Nothing, OfApiKey, OfCamera, OfFile, OfRecordings, Params, RevokeToken, SetCamera,
-        SetControls, SetDiscoveryInterval, SetRetention, StartRecording, SubscribeEvents, TakeSnapshot,
-        Takes, UnsubscribeEvents,
+        AddStream, CleanUp, CreateApiKey, DiscoverStreams, Error, ExportRecording, GetAuditLog,
+        GetCameraStatus, ListFiles, Nothing, OfApiKey, OfCamera, OfFile, OfRecordings, Params, RevokeToken,
+        SetCamera, SetControls, SetDiscoveryInterval, SetRetention, StartRecording, SubscribeEvents,
+        TakeSnapshot, Takes, UnsubscribeEvents,
     },
 };
 
@@ -173,6 +173,7 @@ pub(crate) static METHODS: &[Method] = &[
     method!(Admin Read General, list_api_keys, "All API keys, without their secrets"),
     method!(Admin Command General, async revoke_api_key(OfApiKey), "Take an API key back; its sessions end"),
     method!(Admin Command General, async revoke_token(RevokeToken), "Take back one token, or all of a user so far"),
+    method!(Admin Read General, async get_audit_log(GetAuditLog), "Who came, who was turned away and who did what, newest first"),
 ];
 
 /// The method of this name.

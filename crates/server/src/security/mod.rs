@@ -25,6 +25,6 @@ pub(crate) use keyring::{KeyTrouble, Keyring};
 pub(crate) use limits::{Asker, Buckets, Limit, Limiter, Limits};
 pub(crate) use revoked::{MAX_JTI_BYTES, NotRevoked, Revoked, Which};
 pub(crate) use role::Role;
-pub(crate) use secret::{Secret, kept_in, load_or_make};
+pub(crate) use secret::{Secret, kept_in, load_or_make, make_secret};
 pub(crate) use session::{Credential, Principal, Scope, Session};
 pub(crate) use ticket::{Ticket, Tickets, holder_name, holder_of};

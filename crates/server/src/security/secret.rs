@@ -65,15 +65,19 @@ pub(crate) fn kept_in(data_dir: &Path) -> PathBuf {
 /// The secret kept in the data folder, made at the first start. `true`: it was made just now. The
 /// caller holds the folder, so nobody makes one at the same time.
 pub(crate) fn load_or_make(data_dir: &Path) -> Result<(Secret, bool), String> {
-    let path = kept_in(data_dir);
+    make_secret(&kept_in(data_dir))
+}
+
+/// The same for a secret of any name: whose purposes differ, their secrets differ.
+pub(crate) fn make_secret(path: &Path) -> Result<(Secret, bool), String> {
     if path.exists() {
-        return Ok((Secret::from_file(&path)?, false));
+        return Ok((Secret::from_file(path)?, false));
     }
     let mut random = [0; MIN_BYTES];
     getrandom::fill(&mut random).map_err(|cause| format!("no random numbers to be had: {cause}"))?;
     let text = random.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let failed = |cause: io::Error| format!("{} cannot be written: {cause}", path.display());
-    private_file::replace(&path, &format!("{text}\n")).map_err(failed)?;
+    private_file::replace(path, &format!("{text}\n")).map_err(failed)?;
     Ok((Secret::new(&text)?, true))
 }
 

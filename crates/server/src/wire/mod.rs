@@ -1,6 +1,7 @@
 //! Every type that crosses the wire: what calls take, what they give, and how they fail. Nothing here
 //! calls anybody.
 
+mod audit;
 mod cameras;
 mod devices;
 mod error;
@@ -12,6 +13,7 @@ mod service;
 mod storage;
 mod streams;
 
+pub(crate) use audit::{AuditLog, GetAuditLog};
 pub(crate) use cameras::{
     Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot,
 };

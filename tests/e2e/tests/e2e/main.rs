@@ -1,6 +1,7 @@
 //! The real binary, real ffmpeg, real sockets and files. Each test starts a service of its own with the
 //! smallest picture and the shortest time that still prove something; load and long runs are `xtask`'s.
 
+mod audit;
 mod cameras;
 mod cli;
 mod containers;

@@ -1,6 +1,7 @@
 //! What the methods do, each by one call of the Controller. They decide nothing: who may call, and with
 //! what, is settled before.
 
+mod audit;
 mod cameras;
 mod devices;
 mod events;
@@ -10,6 +11,7 @@ mod service;
 mod storage;
 mod streams;
 
+pub(super) use audit::get_audit_log;
 pub(super) use cameras::{get_camera_list, get_camera_status, take_snapshot};
 pub(super) use devices::{
     add_external_stream, discover_external_streams, forget_camera, get_camera_capabilities,
