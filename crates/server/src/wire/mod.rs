@@ -7,13 +7,14 @@ mod error;
 mod events;
 mod files;
 mod keys;
+mod metrics;
 mod params;
 mod service;
 mod storage;
 mod streams;
 
 pub(crate) use cameras::{
-    Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot,
+    Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot, camera_status,
 };
 pub(crate) use devices::{
     AddStream, Capabilities, DiscoverStreams, DiscoveryInterval, ExternalStreams, Forgotten, SetCamera,
@@ -30,6 +31,10 @@ pub(crate) use files::{
 };
 pub(crate) use keys::{
     ApiKeyList, ApiKeyMade, ApiKeyRevoked, CreateApiKey, OfApiKey, RevokeToken, TokenRevoked, no_key,
+};
+pub(crate) use metrics::{
+    CameraMetrics, LatencyMs, MethodMetrics, Metrics, OneCamerasMetrics, RecordingMetrics, RpcMetrics,
+    Status, StreamMetrics, SystemMetrics,
 };
 pub(crate) use params::{Device, Devices, FromParams, Params, Takes};
 pub(crate) use service::{
