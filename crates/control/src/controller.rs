@@ -327,6 +327,11 @@ impl Controller {
         SystemStatus { readiness, message, available, discovery_active }
     }
 
+    /// Takes from `config` what may change while cameras are watched and recorded: what is kept.
+    pub fn reconfigure(&self, config: &Config) {
+        self.0.retention.reconfigure(config.retention);
+    }
+
     /// The folder for everything the service keeps.
     pub fn data_dir(&self) -> &Path {
         self.0.config.data_dir()

@@ -17,6 +17,7 @@ mod live;
 mod logging;
 mod metrics;
 mod net;
+mod reload;
 pub mod rpc;
 mod security;
 mod status;

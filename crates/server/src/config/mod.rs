@@ -200,6 +200,9 @@ mod tests {
             ("security.rate_limit.methods.authenticate.burst", "5 default"),
             ("logging.level", "info default"),
             ("logging.format", "json default"),
+            ("logging.file", "null default"),
+            ("logging.max_file_size", "10MiB default"),
+            ("logging.backup_count", "5 default"),
             ("metrics.allow_from", "[] default"),
             ("media.public_host", "null default"),
         ] {
