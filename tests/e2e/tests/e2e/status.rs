@@ -1,9 +1,6 @@
 //! How the service is, what it has counted, and what of it changes while it runs.
 
-use std::{
-    fs,
-    time::{Duration, SystemTime},
-};
+use std::{fs, time::Duration};
 
 use e2e::{PATIENCE, finished};
 use serde_json::{Value, json};
@@ -211,7 +208,7 @@ async fn a_changed_file_and_sighup_apply_what_can_be_and_nothing_is_dropped() {
     let device = service.device("A").await;
     let mut rpc = service.rpc(Role::Admin).await;
     let started = rpc.ok("start_recording", json!({"device": device})).await;
-    let upgrade = async |service: &Service| Rpc::connect(service, &[("Origin", origin)]).await.is_ok();
+    let upgrade = async |service: &Service| Rpc::connect(service, &[("origin", origin)]).await.is_ok();
     assert!(!upgrade(&service).await, "this page is not allowed yet");
     assert!(service.log().with("\"DEBUG\"").is_empty());
 
@@ -296,7 +293,7 @@ async fn the_log_goes_to_a_file_that_rotates() {
         names
     };
     assert_eq!(names(folder.path()), ["log", "log.1", "log.2"]);
-    let mut last: Option<SystemTime> = None;
+    let mut last = String::new();
     let mut lines = 0;
     // From the oldest on: whole lines, none too many in a file, none out of order.
     for name in ["log.2", "log.1", "log"] {
@@ -305,8 +302,9 @@ async fn the_log_goes_to_a_file_that_rotates() {
         assert!(!text.contains(&token), "a token is in the log");
         for line in text.lines() {
             let event: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
-            let at = event["timestamp"].as_str().map(testkit::time::parse);
-            assert!(at.is_some() && at >= last, "{line}");
+            // All of one form, so they are ordered as texts.
+            let at = event["timestamp"].as_str().unwrap_or_default().to_owned();
+            assert!(!at.is_empty() && at >= last, "{line}");
             last = at;
             lines += 1;
         }
