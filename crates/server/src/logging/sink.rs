@@ -107,19 +107,24 @@ fn write(mut file: RotatingFile, orders: &Receiver<Order>, lost: &AtomicU64) {
         };
         let missing = lost.swap(0, Ordering::Relaxed);
         if missing > 0 {
-            eprintln!("the log's disk is too slow: {missing} lines are lost");
+            complain(&format!("the log's disk is too slow: {missing} lines are lost"));
         }
         match file.write(&line) {
             Ok(()) => failing = false,
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
-                    eprintln!("the log cannot be written, so lines follow here: {error}");
+                    complain(&format!("the log cannot be written, so lines follow here: {error}"));
                 }
                 // An error: there is nowhere left to say it.
                 let _ = io::stderr().write_all(&line);
             }
         }
     }
+}
+
+/// Not by `eprintln`, which panics where stderr is closed: then there is nowhere left to say it.
+fn complain(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// One event's way out.
