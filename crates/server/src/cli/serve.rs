@@ -32,7 +32,7 @@ pub(super) fn run(file: Option<PathBuf>) -> Result<(), Failure> {
         }
         eprintln!("listening on {}", bound.url());
         tell_systemd(&NotifyState::Ready);
-        let reload = Reload::new(bound.app.clone(), logs.clone(), sources, loaded);
+        let reload = Box::new(Reload::new(bound.app.clone(), logs.clone(), sources, loaded));
         until_stopped(bound, signals, Some(reload), logs).await
     })
 }
@@ -41,7 +41,7 @@ pub(super) fn run(file: Option<PathBuf>) -> Result<(), Failure> {
 pub(super) async fn until_stopped(
     bound: Bound,
     mut signals: Signals,
-    reload: Option<Reload>,
+    reload: Option<Box<Reload>>,
     logs: Logs,
 ) -> Result<(), Failure> {
     let last_words = logs.clone();

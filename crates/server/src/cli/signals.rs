@@ -25,7 +25,7 @@ impl Signals {
 
     /// Waits for the word to stop. Meanwhile the configuration is looked at again when somebody asks, and
     /// when its file has changed.
-    pub(super) async fn stop(&mut self, mut reload: Option<Reload>) {
+    pub(super) async fn stop(&mut self, mut reload: Option<Box<Reload>>) {
         let mut watch = reload.as_ref().and_then(|reload| watch(reload.sources().file.as_ref()?));
         loop {
             tokio::select! {
