@@ -217,15 +217,26 @@ async fn a_changed_file_and_sighup_apply_what_can_be_and_nothing_is_dropped() {
         config["logging"]["level"] = json!("debug");
         config["security"]["allowed_origins"] = json!([origin]);
         config["storage"]["retention"]["max_age_days"] = json!(9);
+        config["security"]["rate_limit"] =
+            json!({"methods": {"get_server_info": {"per_second": 1, "burst": 1}}});
         config["websocket"]["max_in_flight"] = json!(7);
     });
-    for key in ["logging.level", "security.allowed_origins", "storage.retention.max_age_days"] {
+    let limit = "security.rate_limit.methods.get_server_info.burst";
+    for key in ["logging.level", "security.allowed_origins", "storage.retention.max_age_days", limit] {
         told(&service, key, "applied", 1).await;
     }
     told(&service, "websocket.max_in_flight", "needs a restart", 1).await;
     rpc.ok("ping", Value::Null).await;
     told(&service, "\"DEBUG\"", "ping", 1).await;
     assert!(upgrade(&service).await);
+    // A new limit begins full: as many calls pass as it allows, and the session is the old one.
+    let calls =
+        [rpc.start("get_server_info", Value::Null).await, rpc.start("get_server_info", Value::Null).await];
+    let mut refused = 0;
+    for id in &calls {
+        refused += rpc.answer(id).await.err().map_or(0, |error| i32::from(error.code == -32040));
+    }
+    assert_eq!(refused, 1);
     let storage = rpc.ok("get_storage_info", Value::Null).await;
     assert_eq!(storage["retention"]["max_age_days"], 9, "{storage}");
 
@@ -278,7 +289,7 @@ async fn the_log_goes_to_a_file_that_rotates() {
         .set("logging.backup_count", 2);
     let mut service = setup.start().await;
     let mut rpc = service.rpc(Role::Viewer).await;
-    for _ in 0..200 {
+    for _ in 0..100 {
         rpc.ok("ping", Value::Null).await;
     }
     let token = service.token(Role::Viewer).await;
