@@ -286,6 +286,11 @@ impl Service {
         kill(pid, signal).unwrap_or_else(|e| panic!("cannot signal {pid}: {e}"));
     }
 
+    /// SIGHUP: look at the configuration again.
+    pub fn hangup(&self) {
+        self.signal(Signal::SIGHUP);
+    }
+
     /// SIGTERM, and waits for its end. Its folder stays.
     ///
     /// # Panics

@@ -15,9 +15,9 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     api::{
-        Camera, CameraDetail, CameraStatus, FilePage, FileQuery, Readiness, RecordingFile, RecordingRequest,
-        RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest, Stream, StreamState,
-        StreamingStarted, StreamingStopped, SystemStatus, Viewing,
+        Camera, CameraDetail, CameraStatus, Counts, FilePage, FileQuery, Readiness, RecordingFile,
+        RecordingRequest, RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest,
+        Stream, StreamState, StreamingStarted, StreamingStopped, SystemStatus, Viewing,
     },
     camera_watch,
     config::Config,
@@ -201,7 +201,9 @@ impl Controller {
     /// A picture of now, as a file.
     pub async fn take_snapshot(&self, id: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
         self.usable(id)?;
-        self.0.snapshots.take(id, request).await
+        let taken = self.0.snapshots.take(id, request).await;
+        self.0.recordings.counts.snapshot(taken.is_ok());
+        taken
     }
 
     /// Starts a recording; its file holds its first key frame when this returns.
@@ -322,6 +324,11 @@ impl Controller {
         SystemStatus { readiness, message, available, discovery_active }
     }
 
+    /// Takes from `config` what may change while cameras are watched and recorded: what is kept.
+    pub fn reconfigure(&self, config: &Config) {
+        self.0.retention.reconfigure(config.retention);
+    }
+
     /// The folder for everything the service keeps.
     pub fn data_dir(&self) -> &Path {
         self.0.config.data_dir()
@@ -337,6 +344,30 @@ impl Controller {
 
     pub(crate) fn state(&self) -> Arc<State> {
         self.0.state.clone()
+    }
+
+    /// What has happened since the start.
+    pub fn counts(&self) -> Counts {
+        self.0.recordings.counts.read()
+    }
+
+    /// Which cameras are being recorded.
+    pub fn recorded(&self) -> Vec<CameraId> {
+        self.0.recordings.cameras()
+    }
+
+    /// `None`: not known yet.
+    pub(crate) fn ffmpeg(&self) -> Option<Ffmpeg> {
+        self.0.ffmpeg.get().cloned()
+    }
+
+    pub(crate) fn serves_rtsp(&self) -> bool {
+        self.0.paths.serves_rtsp()
+    }
+
+    /// Cameras whose newest recording ended before its time, and how long ago.
+    pub(crate) fn cut_short(&self) -> Vec<(CameraId, Duration)> {
+        self.0.recordings.cut_short()
     }
 
     pub(crate) fn files(&self) -> &Files {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use base::CameraId;
@@ -15,6 +15,7 @@ use crate::{
     api::{ActiveRecording, RecordingFormat, RecordingRequest, RecordingStarted, RecordingStopped},
     config,
     convert::{self, path_of},
+    counts::Counts,
     error::{Error, Kind, Result},
     events::Events,
     recorder::{Ended, Order, Progress, Recorder},
@@ -40,6 +41,9 @@ pub(crate) struct Recordings {
     events: Events,
     room: Room,
     active: Arc<Mutex<BTreeMap<CameraId, Active>>>,
+    pub(crate) counts: Arc<Counts>,
+    /// When the newest recording of a camera ended before its time; as many entries as cameras at most.
+    cut_short: Arc<Mutex<BTreeMap<CameraId, Instant>>>,
 }
 
 impl Recordings {
@@ -50,11 +54,34 @@ impl Recordings {
         events: Events,
         room: Room,
     ) -> Self {
-        Self { config, files, paths, events, room, active: Arc::default() }
+        Self {
+            config,
+            files,
+            paths,
+            events,
+            room,
+            active: Arc::default(),
+            counts: Arc::default(),
+            cut_short: Arc::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Active>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_cut_short(&self) -> MutexGuard<'_, BTreeMap<CameraId, Instant>> {
+        self.cut_short.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cameras whose newest recording ended before its time, and how long ago.
+    pub(crate) fn cut_short(&self) -> Vec<(CameraId, Duration)> {
+        self.lock_cut_short().iter().map(|(camera, at)| (*camera, at.elapsed())).collect()
+    }
+
+    /// Cameras that are being recorded, or are about to be.
+    pub(crate) fn cameras(&self) -> Vec<CameraId> {
+        self.lock().keys().copied().collect()
     }
 
     /// What of `device` is being recorded.
@@ -155,6 +182,8 @@ impl Recordings {
         let tap = lease.tap(TapKind::Lossless);
         let patience = lease.start_timeout();
         let (begun, answer) = oneshot::channel();
+        // Before its thread can say otherwise.
+        self.lock_cut_short().remove(&device);
         let recorder = Recorder {
             order: Order {
                 device,
@@ -179,6 +208,10 @@ impl Recordings {
             .spawn(move || {
                 let ended = recorder.run(&runtime);
                 tracing::info!(%device, recording = recording_id, files = ?ended.files, "recording ended");
+                if ended.trouble.is_some() {
+                    all.counts.recording_cut_short();
+                    all.lock_cut_short().insert(device, Instant::now());
+                }
                 // First the place, then the news: who hears of the end may start again at once.
                 all.release(device, &recording_id);
                 if let Some(news) = ended.news(device, &recording_id) {
@@ -195,7 +228,10 @@ impl Recordings {
             return Err(Error::new(kind, "no picture came in time"));
         };
         match answer {
-            Ok(Ok(())) => Ok(SystemTime::now()),
+            Ok(Ok(())) => {
+                self.counts.recording_started();
+                Ok(SystemTime::now())
+            }
             Ok(Err(error)) => {
                 let required = self.files.required();
                 let mut told = convert::write_error(&error, "", self.files.space().ok(), required);

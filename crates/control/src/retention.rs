@@ -33,7 +33,7 @@ const TYPES: [(&str, PolicyType); 3] =
 const LAST_TIME: &str = "last_time";
 
 /// Section `storage.retention`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Config {
     policy: RetentionPolicy,
     min_free_percent: f64,
@@ -75,10 +75,10 @@ pub(crate) struct Retention(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    config: Config,
+    /// The policy in it is the one in force, whoever set it.
+    config: watch::Sender<Config>,
     files: Files,
     state: Arc<State>,
-    policy: watch::Sender<RetentionPolicy>,
     clock: Mutex<ClockGuard>,
     /// The clock, as it was last told.
     believed: AtomicBool,
@@ -99,13 +99,27 @@ impl Retention {
         let stored = std::fs::read_to_string(&last_time).ok();
         let stored = stored.as_deref().map(str::trim).and_then(time::parse_rfc3339);
         let clock = Mutex::new(ClockGuard::new(Instant::now(), SystemTime::now(), stored));
-        let policy = watch::Sender::new(config.policy);
+        let config = watch::Sender::new(config);
         let believed = AtomicBool::new(true);
-        Self(Arc::new(Inner { config, files, state, policy, clock, believed, events, room, last_time }))
+        Self(Arc::new(Inner { config, files, state, clock, believed, events, room, last_time }))
     }
 
     pub(crate) fn policy(&self) -> RetentionPolicy {
-        *self.0.policy.borrow()
+        self.config().policy
+    }
+
+    fn config(&self) -> Config {
+        *self.0.config.borrow()
+    }
+
+    /// Takes another configuration; what was set through the API is in it already.
+    pub(crate) fn reconfigure(&self, config: Config) {
+        // Nobody is told of what is the same, so that its interval goes on.
+        self.0.config.send_if_modified(|mine| {
+            let changes = *mine != config;
+            *mine = config;
+            changes
+        });
     }
 
     /// Changes the policy and keeps the change. Blocks on the disk.
@@ -131,7 +145,7 @@ impl Retention {
         }
         self.0.state.set(kept)?;
         // The task hears of it and begins its interval anew.
-        self.0.policy.send_replace(policy);
+        self.0.config.send_modify(|config| config.policy = policy);
         Ok(policy)
     }
 
@@ -147,10 +161,11 @@ impl Retention {
 
     /// Applies the policy by itself each interval until `stop`.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut changed = self.0.policy.subscribe();
+        let mut changed = self.0.config.subscribe();
         loop {
+            let interval = self.config().interval;
             tokio::select! {
-                () = tokio::time::sleep(self.0.config.interval) => {}
+                () = tokio::time::sleep(interval) => {}
                 // A changed policy waits a whole interval, so that a mistake can be taken back.
                 Ok(()) = changed.changed() => continue,
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -198,12 +213,12 @@ impl Retention {
     }
 
     fn rules(&self, clock_is_right: bool) -> Policy {
-        let policy = self.policy();
+        let Config { policy, min_free_percent, .. } = self.config();
         let by_age = policy.policy_type != PolicyType::Size && clock_is_right;
         Policy {
             max_age: by_age.then(|| Duration::from_hours(24) * policy.max_age_days),
             max_bytes: policy.max_size_gb.map(|gb| (gb * 1e9) as u64),
-            min_free_percent: Some(self.0.config.min_free_percent),
+            min_free_percent: Some(min_free_percent),
         }
     }
 
@@ -274,5 +289,9 @@ mod tests {
         let kept = crate::state::read(dir.path()).unwrap();
         assert_eq!(kept["storage.retention.policy_type"], "size");
         assert_eq!(kept.len(), 2);
+        let newer = read(&[("storage.retention.max_age_days", "9"), ("storage.retention.interval", "5s")]);
+        retention.reconfigure(newer.unwrap());
+        assert_eq!(retention.policy().max_age_days, 9);
+        assert_eq!(retention.config().interval, Duration::from_secs(5));
     }
 }

@@ -112,6 +112,13 @@ impl Controller {
         })
     }
 
+    /// Room on the disk for recordings; what the files there take is not looked at.
+    pub async fn space(&self) -> Result<crate::api::Space> {
+        let space = self.blocking(Files::space).await?.map_err(|e| convert::file_error(&e, ""))?;
+        let Space { total, available, .. } = space;
+        Ok(crate::api::Space { total, available, usage_percent: usage_percent(space) })
+    }
+
     /// Changes what is kept; the change outlives the service.
     pub async fn set_retention(&self, change: RetentionChange) -> Result<RetentionPolicy> {
         let retention = self.retention().clone();

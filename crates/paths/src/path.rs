@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -11,7 +11,7 @@ use base::{Error, Kind, Result, supervisor::State};
 use media::{ParamSets, Unit};
 use tokio::{
     sync::{Notify, watch},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 
 use crate::{
@@ -175,6 +175,8 @@ struct Inner {
     failures: watch::Sender<()>,
     tasks: Mutex<JoinSet<()>>,
     rtsp_port: u16,
+    /// The task that serves viewers.
+    rtsp: OnceLock<AbortHandle>,
 }
 
 impl Paths {
@@ -191,18 +193,27 @@ impl Paths {
             stop: watch::channel(false).0,
             failures: watch::channel(()).0,
             tasks: Mutex::default(),
+            rtsp: OnceLock::new(),
         }));
         // The server holds no strong reference to us: we own its task.
         let weak = Arc::downgrade(&paths.0);
         let find = move |name: &PathName| weak.upgrade().and_then(|inner| Paths(inner).find(name));
         let viewers = paths.0.viewers.clone();
-        paths.spawn(rtsp::serve(bound, Arc::new(find), authorize, viewers, paths.0.stop.subscribe()));
+        let serving =
+            paths.spawn(rtsp::serve(bound, Arc::new(find), authorize, viewers, paths.0.stop.subscribe()));
+        // Nobody else sets it.
+        let _ = paths.0.rtsp.set(serving);
         Ok(paths)
     }
 
     /// Port on which RTSP is served.
     pub fn rtsp_port(&self) -> u16 {
         self.0.rtsp_port
+    }
+
+    /// Do viewers find somebody at that port?
+    pub fn serves_rtsp(&self) -> bool {
+        self.0.rtsp.get().is_some_and(|task| !task.is_finished())
     }
 
     /// Makes a path; its source starts when somebody needs it.
@@ -314,8 +325,8 @@ impl Paths {
         self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks().spawn(task);
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.tasks().spawn(task)
     }
 }
 

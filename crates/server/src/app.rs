@@ -22,6 +22,8 @@ use crate::{
     config::{Config, Security, WebSocket},
     events::Hub,
     http, keeper,
+    live::{Live, Values},
+    metrics::Metrics,
     net::{Door, From, Gate},
     rpc::{Access, Service, correlation_id},
     security::{Secret, Tokens, kept_in, load_or_make},
@@ -39,7 +41,9 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) websocket: WebSocket,
-    pub(crate) security: Security,
+    pub(crate) live: Live,
+    /// A connection must show a good credential within this time.
+    pub(crate) auth_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) gate: Arc<Gate>,
     /// One permit for each command.
@@ -72,6 +76,7 @@ pub(crate) struct Bound {
 impl Bound {
     /// Takes ports and folders. A failure leaves nothing behind.
     pub(crate) async fn new(config: Config) -> Result<Self, Failure> {
+        let live = Live::new(Values::of(&config));
         let Config { websocket, security, audit, shutdown_timeout, control, .. } = config;
         let wanted = websocket.address();
         let failed = |cause| Failure::Start(format!("cannot listen on {wanted} (websocket.port): {cause}"));
@@ -116,13 +121,16 @@ impl Bound {
             }
         };
         let viewing = Viewing::new(security.media_auth, &secret);
-        let service = Arc::new(Service { controller, access, audit, events, viewing });
+        let gate = Gate::new(websocket.max_connections, websocket.max_connections_per_address);
+        let metrics = Metrics::new(gate.clone());
+        let service = Arc::new(Service { controller, access, audit, events, viewing, metrics });
         known.set(Arc::downgrade(&service)).expect("only this line sets it");
         let app = App {
             service,
-            gate: Gate::new(websocket.max_connections, websocket.max_connections_per_address),
+            gate,
             websocket,
-            security,
+            live,
+            auth_timeout: security.auth_timeout,
             shutdown_timeout,
             commands: Arc::new(Semaphore::new(MAX_COMMANDS)),
             stopping: watch::Sender::new(false),

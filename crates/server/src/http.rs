@@ -11,13 +11,14 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::any,
+    routing::{any, get},
 };
 use serde_json::json;
 
 use crate::{
     app::App,
     audit::{Entry, Event, Outcome},
+    http_metrics,
     net::{From, Full},
     rpc::{Peer, correlation_id},
     security::{Principal, origin},
@@ -37,6 +38,7 @@ const HEADERS: [(header::HeaderName, HeaderValue); 4] = [
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/ws", any(upgrade))
+        .route("/metrics", get(metrics))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here; the service is at /ws") })
         .layer(middleware::from_fn_with_state(app.clone(), guard))
         .with_state(app)
@@ -73,7 +75,7 @@ fn asked(app: &App, request: &Request) -> Result<origin::Asked, Response> {
     let Some(asked) = host.and_then(origin::parse_host) else {
         return misdirected("exactly one Host is needed");
     };
-    if !origin::is_ours(&asked, &app.security.allowed_hosts) {
+    if !origin::is_ours(&asked, &app.live.get().allowed_hosts) {
         return misdirected("this service does not answer to that name; see security.allowed_hosts");
     }
     Ok(asked)
@@ -132,11 +134,26 @@ async fn upgrade(
     }
 }
 
+async fn metrics(
+    State(app): State<Arc<App>>,
+    ConnectInfo(from): ConnectInfo<From>,
+    headers: HeaderMap,
+) -> Response {
+    let peer = Peer { address: from.address.ip().to_canonical(), host: String::new(), subscriber: None };
+    match bearer(&app, &headers, &peer) {
+        Ok(principal) => {
+            let allow_from = &app.live.get().allow_metrics_from;
+            http_metrics::answer(&app.service, allow_from, peer.address, principal).await
+        }
+        Err(response) => response,
+    }
+}
+
 /// No `Origin` is no browser.
 fn may_connect(app: &App, headers: &HeaderMap, asked: &origin::Asked) -> bool {
     !headers.contains_key(header::ORIGIN)
         || only(headers, &header::ORIGIN)
-            .is_some_and(|page| origin::may_connect(page, asked, false, &app.security.allowed_origins))
+            .is_some_and(|page| origin::may_connect(page, asked, false, &app.live.get().allowed_origins))
 }
 
 /// Whose credential came with the request; `Ok(None)`: none came.

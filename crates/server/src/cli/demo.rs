@@ -47,7 +47,7 @@ pub(super) fn run(Demo { data_dir: wanted }: Demo) -> Result<(), Failure> {
         scratch.path().to_owned()
     };
     let (config, notes) = configure(&data_dir.to_string_lossy())?;
-    logging::start(config.logging);
+    let logs = logging::start(&config.logging).map_err(Failure::Start)?;
     let security = config.security.clone();
     on_runtime(async move {
         let signals = Signals::new().map_err(|cause| Failure::Start(format!("no signals: {cause}")))?;
@@ -58,7 +58,7 @@ pub(super) fn run(Demo { data_dir: wanted }: Demo) -> Result<(), Failure> {
         let token = token.map_err(Failure::Start)?;
         eprintln!("listening on {}", bound.url());
         say(&page(&bound, &token, &notes, &data_dir.to_string_lossy(), kept));
-        until_stopped(bound, signals, None).await
+        until_stopped(bound, signals, None, logs).await
     })
 }
 

@@ -9,7 +9,8 @@ use super::signals::Signals;
 use crate::{
     app::{Bound, Failure},
     config::{self, Sources},
-    logging,
+    logging::{self, Logs},
+    reload::Reload,
 };
 
 /// More workers than this do not serve a few cameras better, and each has memory of its own.
@@ -20,7 +21,7 @@ const MAX_BLOCKING: usize = 16;
 pub(super) fn run(file: Option<PathBuf>) -> Result<(), Failure> {
     let sources = Sources::of_process(file);
     let loaded = config::load(&sources).map_err(Failure::Config)?;
-    logging::start(loaded.config.logging);
+    let logs = logging::start(&loaded.config.logging).map_err(Failure::Start)?;
     let config = loaded.config.clone();
     on_runtime(async move {
         // First: a signal that comes while we start must not be lost.
@@ -31,34 +32,39 @@ pub(super) fn run(file: Option<PathBuf>) -> Result<(), Failure> {
         }
         eprintln!("listening on {}", bound.url());
         tell_systemd(&NotifyState::Ready);
-        until_stopped(bound, signals, Some((sources, loaded))).await
+        let reload = Box::new(Reload::new(bound.app.clone(), logs.clone(), sources, loaded));
+        until_stopped(bound, signals, Some(reload), logs).await
     })
 }
 
-/// Runs what is bound until a signal says to stop. `watched`: what SIGHUP compares with.
+/// Runs what is bound until a signal says to stop.
 pub(super) async fn until_stopped(
     bound: Bound,
     mut signals: Signals,
-    watched: Option<(Sources, config::Loaded)>,
+    reload: Option<Box<Reload>>,
+    logs: Logs,
 ) -> Result<(), Failure> {
-    let audit = bound.app.service.audit.clone();
+    let last_words = logs.clone();
     let stop = async move {
-        signals.stop(watched.as_ref(), &audit).await;
+        signals.stop(reload).await;
         tracing::info!("stopping");
         tell_systemd(&NotifyState::Stopping);
         tokio::spawn(async move {
-            signals.stop(None, &audit).await;
+            signals.stop(None).await;
             tracing::error!("a second signal: not waiting any longer");
+            last_words.flush();
             // Children die with us; recordings are playable as they lie.
             std::process::exit(1);
         });
     };
-    if bound.run(stop).await {
+    let complete = bound.run(stop).await;
+    if complete {
         tracing::info!("stopped");
-        Ok(())
-    } else {
-        Err(Failure::Start("not everything could be finished within shutdown_timeout".into()))
     }
+    logs.flush();
+    complete
+        .then_some(())
+        .ok_or_else(|| Failure::Start("not everything could be finished within shutdown_timeout".into()))
 }
 
 fn tell_systemd(state: &NotifyState<'_>) {

@@ -1,13 +1,11 @@
-//! SIGTERM and SIGINT say stop; SIGHUP asks to look at the configuration again.
+//! SIGTERM and SIGINT say stop; SIGHUP, or a configuration file that was changed, asks to look at the
+//! configuration again.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{
-    audit::{Audit, Outcome},
-    config::{self, Loaded, Sources},
-};
+use crate::{reload::Reload, watch::FileWatch};
 
 /// The signals this process heeds.
 pub(super) struct Signals {
@@ -25,44 +23,45 @@ impl Signals {
         })
     }
 
-    /// Waits for the word to stop. Meanwhile SIGHUP compares the files with what is `running`.
-    pub(super) async fn stop(&mut self, running: Option<&(Sources, Loaded)>, audit: &Audit) {
+    /// Waits for the word to stop. Meanwhile the configuration is looked at again when somebody asks, and
+    /// when its file has changed.
+    pub(super) async fn stop(&mut self, mut reload: Option<Box<Reload>>) {
+        let mut watch = reload.as_ref().and_then(|reload| watch(reload.sources().file.as_ref()?));
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => if let Some((sources, loaded)) = running {
-                    look_again(sources, loaded, audit);
+                _ = self.hangup.recv() => {}
+                outcome = changed(watch.as_mut()) => if let Err(error) = outcome {
+                    tracing::warn!(%error, "the configuration file is no longer watched; SIGHUP still reads it");
+                    watch = None;
+                    continue;
                 },
+            }
+            let Some(mut asked) = reload.take() else { continue };
+            // A disk may block: not here.
+            let done = tokio::task::spawn_blocking(move || {
+                asked.look_again();
+                asked
+            });
+            match done.await {
+                Ok(again) => reload = Some(again),
+                Err(error) => tracing::error!(%error, "the configuration can no longer be read again"),
             }
         }
     }
 }
 
-/// Nothing can be changed while running yet; so a changed key is named, and nothing else happens.
-fn look_again(sources: &Sources, running: &Loaded, audit: &Audit) {
-    match config::load(sources) {
-        Err(problems) => {
-            let keys: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
-            audit.reloaded(&keys, Outcome::Refused);
-            for problem in problems {
-                tracing::error!(
-                    key = problem.key,
-                    what = problem.what,
-                    "the configuration is wrong; nothing was changed"
-                );
-            }
-        }
-        Ok(newer) => {
-            let keys = running.differing(&newer);
-            if keys.is_empty() {
-                tracing::info!("the configuration is unchanged");
-            } else {
-                audit.reloaded(&keys, Outcome::Done);
-            }
-            for key in keys {
-                tracing::warn!(key, "changed in the configuration; it needs a restart");
-            }
-        }
+fn watch(file: &std::path::PathBuf) -> Option<FileWatch> {
+    FileWatch::new(std::slice::from_ref(file))
+        .inspect_err(|error| tracing::warn!(%error, "the configuration file is not watched; SIGHUP reads it"))
+        .ok()
+}
+
+/// For ever when nothing is watched.
+async fn changed(watch: Option<&mut FileWatch>) -> io::Result<()> {
+    match watch {
+        Some(watch) => watch.changed().await.map(drop),
+        None => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! Section `logging`: how much is told, and in which form; and where the audit log lies.
+//! Section `logging`: how much is told, in which form, and where; and where the audit log lies.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,10 +23,16 @@ pub(crate) enum Format {
 }
 
 /// The checked section.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Logging {
     pub(crate) level: Level,
     pub(crate) format: Format,
+    /// `None`: stderr.
+    pub(crate) file: Option<PathBuf>,
+    /// Size at which a new file is begun.
+    pub(crate) max_file_bytes: u64,
+    /// Older files that are kept.
+    pub(crate) backup_count: u32,
 }
 
 impl Logging {
@@ -44,6 +50,9 @@ impl Logging {
                 ],
             ),
             format: section.choice("format", &[("json", Format::Json), ("text", Format::Text)]),
+            file: section.opt_text("file").map(PathBuf::from),
+            max_file_bytes: section.size("max_file_size", "10MiB", 1024..=1 << 40),
+            backup_count: section.integer("backup_count", 5, 0..=1000) as u32,
         }
     }
 }

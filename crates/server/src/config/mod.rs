@@ -5,6 +5,7 @@ mod file;
 mod fuzzing;
 mod logging;
 mod marks;
+mod metrics;
 mod origins;
 mod rate_limit;
 mod security;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 pub use fuzzing::fuzz;
 pub(crate) use logging::{AuditLog, Format, Level, Logging};
 use marks::Marks;
+pub(crate) use metrics::Metrics;
 pub(crate) use security::{MediaAuth, Security};
 pub(crate) use websocket::WebSocket;
 
@@ -46,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) security: Security,
     pub(crate) logging: Logging,
     pub(crate) audit: AuditLog,
+    pub(crate) metrics: Metrics,
     /// Longest time from the signal to the end.
     pub(crate) shutdown_timeout: Duration,
     pub(crate) control: control::Config,
@@ -127,6 +130,7 @@ fn load_over(tree: Value, sources: &Sources, set: &Map<String, Value>) -> Result
         security: Security::read(&mut settings),
         logging: Logging::read(&mut settings),
         audit: AuditLog::read(&mut settings),
+        metrics: Metrics::read(&mut settings),
         shutdown_timeout: settings.top().duration_in(
             "shutdown_timeout",
             "10s",
@@ -197,6 +201,10 @@ mod tests {
             ("logging.audit.file", "null default"),
             ("logging.audit.max_file_size", "10MiB default"),
             ("logging.audit.retention_days", "90 default"),
+            ("logging.file", "null default"),
+            ("logging.max_file_size", "10MiB default"),
+            ("logging.backup_count", "5 default"),
+            ("metrics.allow_from", "[] default"),
             ("media.public_host", "null default"),
         ] {
             assert_eq!(line(key), want, "{key}");
@@ -218,7 +226,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.yaml");
         let text = "websocket: {port: 70000, hots: x, read_timeout: 1s}\nsecurity: {jwt_secret: short}\n\
-                    nonsense: 1\nmedia: {backend: mediamtx}\n";
+                    nonsense: 1\nmedia: {backend: mediamtx}\nmetrics: {allow_from: [10.0.0.0/33]}\n";
         std::fs::write(&file, text).unwrap();
         let found = keys(with(Some(&file), &[("CAMERA_SERVICE__LOGGING__LEVEL", "loud")]));
         for key in [
@@ -229,10 +237,11 @@ mod tests {
             "nonsense",
             "media.backend",
             "logging.level",
+            "metrics.allow_from",
         ] {
             assert!(found.iter().any(|found| found == key), "{key} is missing in {found:?}");
         }
-        assert_eq!(found.len(), 7, "{found:?}");
+        assert_eq!(found.len(), 8, "{found:?}");
     }
 
     #[test]

@@ -100,6 +100,12 @@ impl Gate {
         }))
     }
 
+    /// Connections now, and those of them that speak WebSocket.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        let free = self.websockets.available_permits();
+        (self.lock().open, (self.max_websockets as usize).saturating_sub(free))
+    }
+
     /// Waits until no WebSocket is left.
     pub(crate) async fn empty(&self) {
         // An error: the semaphore was closed, which nobody does.
@@ -168,6 +174,7 @@ mod tests {
         let b = gate.enter(ip("10.0.0.1")).unwrap();
         assert_eq!(a.become_websocket(), Ok(()));
         assert_eq!(b.become_websocket(), Err(Full::Address));
+        assert_eq!(gate.connections(), (2, 1));
         assert!(a.is_websocket() && !b.is_websocket());
         let c = gate.enter(ip("10.0.0.2")).unwrap();
         assert_eq!(c.become_websocket(), Ok(()));

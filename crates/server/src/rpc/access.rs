@@ -65,7 +65,6 @@ impl Access {
 
     /// Takes what a changed configuration says of limits, and reads the keys again. An error changes
     /// nothing. Waits for the disk.
-    #[expect(dead_code, reason = "the reload on SIGHUP will call it")]
     pub(crate) fn reconfigure(&self, security: &Security) -> Result<(), String> {
         self.keys.reload()?;
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner).set(security.limits.clone());

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     audit::{self, Audit, Entry, Pending},
     events::{Hub, Subscriber},
+    metrics::{Begun, Metrics},
     security::{Principal, Role, Scope, Session},
     viewing::Viewing,
     wire::{Authenticate, Authenticated, Code, Device, Error, FromParams, Params, UrlBase},
@@ -29,6 +30,7 @@ pub(crate) struct Service {
     pub(crate) audit: Audit,
     pub(crate) events: Arc<Hub>,
     pub(crate) viewing: Viewing,
+    pub(crate) metrics: Metrics,
 }
 
 /// Where a caller is.
@@ -54,6 +56,7 @@ pub(crate) struct Task {
     method: &'static Method,
     caller: Caller,
     members: Map<String, Value>,
+    begun: Begun,
     /// The line that a privileged call leaves.
     line: Option<Pending>,
 }
@@ -75,15 +78,19 @@ impl Service {
     /// Checks credentials, method, rate and role. Must be called in the order in which requests arrived:
     /// `authenticate` counts for all that follow it.
     pub(crate) fn admit(self: &Arc<Self>, request: Request, session: &mut Session, peer: &Peer) -> Admitted {
-        match self.checked(request, session, peer) {
-            Ok(admitted) => admitted,
-            Err(error) => Admitted::Answered(Err(error)),
+        let begun = self.metrics.calls.begin(&request.method);
+        let admitted = self.checked(request, begun, session, peer);
+        let admitted = admitted.unwrap_or_else(|error| Admitted::Answered(Err(error)));
+        if let Admitted::Answered(outcome) = &admitted {
+            self.metrics.calls.end(begun, outcome.is_ok());
         }
+        admitted
     }
 
     fn checked(
         self: &Arc<Self>,
         request: Request,
+        begun: Begun,
         session: &mut Session,
         peer: &Peer,
     ) -> Result<Admitted, Error> {
@@ -129,7 +136,7 @@ impl Service {
         }
         let members = named(params)?;
         let line = self.privileged(&caller, method, &members, peer)?;
-        Ok(Admitted::Task(Box::new(Task { method, caller, members, line })))
+        Ok(Admitted::Task(Box::new(Task { method, caller, members, begun, line })))
     }
 
     /// Who an inline token stands for.
@@ -204,11 +211,13 @@ impl Task {
 
     /// Does it. A panic inside is our mistake and the caller's bad luck, not the service's end.
     pub(crate) async fn run(self) -> Outcome {
-        let Self { method, caller, members, line } = self;
+        let Self { method, caller, members, begun, line } = self;
+        let service = caller.service.clone();
         let correlation_id = caller.correlation_id.clone();
         tracing::debug!(correlation_id, method = method.name, caller = caller.principal.key(), "call");
         let work = async move { (method.start)(caller, members)?.await };
         let outcome = guarded(method.name, &correlation_id, work).await;
+        service.metrics.calls.end(begun, outcome.is_ok());
         if let Some(line) = line {
             match &outcome {
                 Ok(result) => line.finish(audit::Outcome::Done, None, Some(result)),
@@ -245,10 +254,7 @@ impl Caller {
 
     /// The cameras this caller may know; `None`: all.
     pub(crate) fn visible(&self) -> Option<Vec<CameraId>> {
-        match self.scope() {
-            Scope::All => None,
-            Scope::Only(cameras) => Some(cameras.iter().copied().collect()),
-        }
+        self.scope().cameras()
     }
 
     /// The answer to a call that failed.

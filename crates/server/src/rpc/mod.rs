@@ -13,7 +13,7 @@ mod table;
 pub(crate) use access::Access;
 pub(crate) use call::{Admitted, Caller, Peer, Service, Task};
 pub(crate) use envelope::{Item, Message, batch, notification, read, reply};
-pub(crate) use error::correlation_id;
+pub(crate) use error::{correlation_id, from_control};
 pub use fuzzing::fuzz;
 #[cfg(test)]
 pub(crate) use table::Rate;

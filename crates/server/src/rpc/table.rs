@@ -125,6 +125,8 @@ pub(crate) static METHODS: &[Method] = &[
     method!(Viewer Read General, ping, "A sign of life"),
     method!(Viewer Read General, get_server_info, "What this build is and can do"),
     method!(Viewer Read General, get_system_status, "Is the service ready, and which cameras can be used?"),
+    method!(Viewer Read General, async get_status(Nothing), "How the service is, part by part, and why"),
+    method!(Admin Read General, async get_metrics(Nothing), "Everything that is counted"),
     method!(Viewer Read General, "rpc.discover" => discover, "This document"),
     // Cameras
     method!(Viewer Read General, get_camera_list, "All cameras"),

@@ -16,6 +16,14 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
+    /// Which; `None`: all.
+    pub(crate) fn cameras(&self) -> Option<Vec<CameraId>> {
+        match self {
+            Self::All => None,
+            Self::Only(cameras) => Some(cameras.iter().copied().collect()),
+        }
+    }
+
     pub(crate) fn holds(&self, camera: CameraId) -> bool {
         match self {
             Self::All => true,

@@ -60,11 +60,7 @@ impl Camera {
     pub(crate) fn new(camera: api::Camera, urls: &UrlBase) -> Self {
         Self {
             device: camera.id.to_string(),
-            status: match camera.status {
-                CameraStatus::Connected => "CONNECTED",
-                CameraStatus::Disconnected => "DISCONNECTED",
-                CameraStatus::Error => "ERROR",
-            },
+            status: camera_status(camera.status),
             name: camera.name,
             kind: match camera.kind {
                 CameraKind::V4l2 => "v4l2",
@@ -84,6 +80,15 @@ pub(crate) struct CameraList {
     cameras: Vec<Camera>,
     total: usize,
     connected: usize,
+}
+
+/// A camera's state, in the contract's word.
+pub(crate) fn camera_status(status: CameraStatus) -> &'static str {
+    match status {
+        CameraStatus::Connected => "CONNECTED",
+        CameraStatus::Disconnected => "DISCONNECTED",
+        CameraStatus::Error => "ERROR",
+    }
 }
 
 impl CameraList {

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod files;
 mod keys;
+mod metrics;
 mod params;
 mod service;
 mod storage;
@@ -15,7 +16,7 @@ mod streams;
 
 pub(crate) use audit::{AuditLog, GetAuditLog};
 pub(crate) use cameras::{
-    Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot,
+    Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot, camera_status,
 };
 pub(crate) use devices::{
     AddStream, Capabilities, DiscoverStreams, DiscoveryInterval, ExternalStreams, Forgotten, SetCamera,
@@ -32,6 +33,10 @@ pub(crate) use files::{
 };
 pub(crate) use keys::{
     ApiKeyList, ApiKeyMade, ApiKeyRevoked, CreateApiKey, OfApiKey, RevokeToken, TokenRevoked, no_key,
+};
+pub(crate) use metrics::{
+    CameraMetrics, LatencyMs, MethodMetrics, Metrics, OneCamerasMetrics, RecordingMetrics, RpcMetrics,
+    Status, StreamMetrics, SystemMetrics,
 };
 pub(crate) use params::{Device, Devices, FromParams, Params, Takes};
 pub(crate) use service::{

@@ -81,7 +81,7 @@ pub(crate) async fn serve(
     changes.mark_changed();
     let mut reader = Reader {
         changes,
-        proof_until: Instant::now() + app.security.auth_timeout,
+        proof_until: Instant::now() + app.auth_timeout,
         inbox: Inbox::new(app, peer, session, out),
         read_timeout: config.read_timeout,
     };

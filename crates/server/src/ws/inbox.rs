@@ -143,7 +143,7 @@ impl Inbox {
                 Begun::Working(Box::pin(async move { reply(task.run().await) }), hold)
             }
             Admitted::Task(task) => {
-                let told = self.command(*task).await;
+                let told = self.command(task).await;
                 Begun::Working(Box::pin(async move { reply(told.await.ok()?) }), None)
             }
         }
@@ -161,7 +161,7 @@ impl Inbox {
     }
 
     /// What changes the world is finished even when the client leaves.
-    async fn command(&self, task: Task) -> oneshot::Receiver<rpc::Outcome> {
+    async fn command(&self, task: Box<Task>) -> oneshot::Receiver<rpc::Outcome> {
         let slot = self.app.commands.clone().acquire_owned().await.ok();
         let (tell, told) = oneshot::channel();
         tokio::spawn(async move {

@@ -15,6 +15,7 @@ mod rtsp_nonsense;
 mod snapshot;
 mod sources;
 mod spec;
+mod status;
 mod strangers;
 mod transport;
 mod viewers;

@@ -21,7 +21,9 @@ pub(super) use devices::{
 pub(super) use events::{get_subscription_stats, subscribe_events, unsubscribe_events};
 pub(super) use files::{export_recording, list_recordings, list_snapshots, start_recording, stop_recording};
 pub(super) use keys::{create_api_key, list_api_keys, revoke_api_key, revoke_token};
-pub(super) use service::{authenticated, discover, get_server_info, get_system_status, ping};
+pub(super) use service::{
+    authenticated, discover, get_metrics, get_server_info, get_status, get_system_status, ping,
+};
 pub(super) use storage::{
     cleanup_old_files, delete_recording, delete_snapshot, get_recording_info, get_snapshot_info,
     get_storage_info, protect_recording, set_retention_policy, unprotect_recording,

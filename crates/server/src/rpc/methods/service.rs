@@ -8,7 +8,10 @@ use crate::{
     about,
     rpc::{Caller, METHODS, openrpc, table::AUTHENTICATE},
     security::{Principal, Session},
-    wire::{self, API_VERSION, Authenticated, MediaServer, Pong, ServerInfo, SystemStatus},
+    wire::{
+        self, API_VERSION, Authenticated, Error, MediaServer, Metrics, Nothing, Pong, ServerInfo, Status,
+        SystemStatus,
+    },
 };
 
 /// A sign of life.
@@ -41,6 +44,16 @@ pub(crate) fn discover(_: &Caller) -> Value {
 /// Is it ready, as far as this caller may know?
 pub(crate) fn get_system_status(caller: &Caller) -> SystemStatus {
     caller.controller().system_status(|camera| caller.scope().holds(camera)).into()
+}
+
+/// How is it, as far as this caller may know?
+pub(crate) async fn get_status(caller: Caller, _: Nothing) -> Result<Status, Error> {
+    caller.service.status(caller.scope()).await
+}
+
+/// What was counted.
+pub(crate) async fn get_metrics(caller: Caller, _: Nothing) -> Result<Metrics, Error> {
+    Ok(caller.service.reading().await?.answer(caller.scope()))
 }
 
 /// The answer to `authenticate`.

@@ -1,0 +1,158 @@
+//! What was counted, for an admin, and how the service is, for everybody.
+
+use std::collections::BTreeMap;
+
+use control::api::{ComponentState, Condition, Health};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Gives how the service is.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are the contract's")]
+pub(crate) struct Status {
+    pub(crate) status: &'static str,
+    /// Seconds since the start.
+    pub(crate) uptime: f64,
+    pub(crate) version: &'static str,
+    pub(crate) components: Components,
+    /// Why it is not better; empty when all is well.
+    pub(crate) reasons: Vec<String>,
+}
+
+/// What each part of the service does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Components {
+    pub(crate) websocket_server: &'static str,
+    pub(crate) camera_monitor: &'static str,
+    pub(crate) media_server: &'static str,
+    pub(crate) storage: &'static str,
+    pub(crate) ffmpeg: &'static str,
+}
+
+impl Status {
+    pub(crate) fn new(
+        health: Health,
+        websocket_server: ComponentState,
+        uptime: f64,
+        version: &'static str,
+    ) -> Self {
+        let word = |state: ComponentState| match state {
+            ComponentState::Running => "RUNNING",
+            ComponentState::Starting => "STARTING",
+            ComponentState::Stopped => "STOPPED",
+            ComponentState::Error => "ERROR",
+        };
+        Self {
+            status: match health.condition {
+                Condition::Healthy => "HEALTHY",
+                Condition::Degraded => "DEGRADED",
+                Condition::Unhealthy => "UNHEALTHY",
+            },
+            uptime,
+            version,
+            components: Components {
+                websocket_server: word(websocket_server),
+                camera_monitor: word(health.camera_monitor),
+                media_server: word(health.media_server),
+                storage: word(health.storage),
+                ffmpeg: word(health.ffmpeg),
+            },
+            reasons: health.reasons,
+        }
+    }
+}
+
+/// Gives what was counted.
+#[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are the contract's")]
+pub(crate) struct Metrics {
+    pub(crate) timestamp: String,
+    /// Seconds since the start.
+    pub(crate) uptime: f64,
+    pub(crate) system_metrics: SystemMetrics,
+    pub(crate) camera_metrics: CameraMetrics,
+    pub(crate) recording_metrics: RecordingMetrics,
+    pub(crate) stream_metrics: StreamMetrics,
+    pub(crate) rpc_metrics: RpcMetrics,
+}
+
+/// This process and this machine.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SystemMetrics {
+    /// Percent of one processor, since the reading before.
+    pub(crate) cpu_usage: f64,
+    /// Percent of the machine's memory, used by anybody.
+    pub(crate) memory_usage: f64,
+    /// Bytes of this process.
+    pub(crate) memory_rss: u64,
+    /// Percent of the disk for recordings; null: it does not answer.
+    pub(crate) disk_usage: Option<f64>,
+    pub(crate) threads: u64,
+    pub(crate) open_files: u64,
+}
+
+/// Cameras.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct CameraMetrics {
+    pub(crate) connected_cameras: usize,
+    /// By id.
+    pub(crate) cameras: BTreeMap<String, OneCamerasMetrics>,
+}
+
+/// One camera and its stream, since the start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct OneCamerasMetrics {
+    pub(crate) status: &'static str,
+    pub(crate) recording: bool,
+    pub(crate) readers: u32,
+    pub(crate) frames: u64,
+    pub(crate) bytes_sent: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_frame_age_ms: Option<u64>,
+}
+
+/// Recordings and snapshots; those that are active now, and counts since the start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RecordingMetrics {
+    pub(crate) active_recordings: usize,
+    pub(crate) recordings_started: u64,
+    pub(crate) recordings_cut_short: u64,
+    pub(crate) snapshots_taken: u64,
+    pub(crate) snapshots_failed: u64,
+}
+
+/// Streams now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct StreamMetrics {
+    pub(crate) active_streams: usize,
+    pub(crate) total_streams: usize,
+    pub(crate) total_viewers: u64,
+}
+
+/// Calls since the start, by any way in.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RpcMetrics {
+    /// Connections that speak WebSocket now.
+    pub(crate) active_connections: usize,
+    pub(crate) requests_total: u64,
+    pub(crate) errors_total: u64,
+    pub(crate) latency_ms: LatencyMs,
+    /// Methods that were called.
+    pub(crate) per_method: BTreeMap<&'static str, MethodMetrics>,
+}
+
+/// One method's calls since the start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct MethodMetrics {
+    pub(crate) requests: u64,
+    pub(crate) errors: u64,
+    pub(crate) latency_ms: LatencyMs,
+}
+
+/// Milliseconds from request to answer, reckoned from a histogram; null: nothing was answered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct LatencyMs {
+    pub(crate) p50: Option<f64>,
+    pub(crate) p95: Option<f64>,
+    pub(crate) p99: Option<f64>,
+}
