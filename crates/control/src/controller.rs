@@ -15,9 +15,9 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     api::{
-        Camera, CameraDetail, CameraStatus, FilePage, FileQuery, Readiness, RecordingFile, RecordingRequest,
-        RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest, Stream, StreamState,
-        StreamingStarted, StreamingStopped, SystemStatus, Viewing,
+        Camera, CameraDetail, CameraStatus, FilePage, FileQuery, Picture, Readiness, RecordingFile,
+        RecordingRequest, RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest,
+        Stream, StreamState, StreamingStarted, StreamingStopped, SystemStatus, Viewing,
     },
     camera_watch,
     config::Config,
@@ -205,6 +205,12 @@ impl Controller {
     pub async fn take_snapshot(&self, id: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
         self.usable(id)?;
         self.0.snapshots.take(id, request).await
+    }
+
+    /// A picture of now that nobody keeps.
+    pub async fn picture(&self, id: CameraId, request: &SnapshotRequest) -> Result<Picture> {
+        self.usable(id)?;
+        self.0.snapshots.picture(id, request).await
     }
 
     /// Starts a recording; its file holds its first key frame when this returns.

@@ -6,6 +6,7 @@ mod containers;
 mod crash;
 mod events;
 mod files;
+mod http;
 mod keys;
 mod network;
 mod record;
