@@ -6,10 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../fuzz"
 
 seconds=${SECONDS_EACH:-600}
-for target in ${TARGETS:-rtsp nut h264 mp4 rpc jwt config api_keys}; do
+for target in ${TARGETS:-rtsp nut h264 mp4 rpc jwt config api_keys range}; do
     case $target in
     rtsp) seeds=../crates/engine/testdata/rtsp ;;
-    rpc | jwt | config | api_keys) seeds=../crates/server/testdata/$target ;;
+    rpc | jwt | config | api_keys | range) seeds=../crates/server/testdata/$target ;;
     *) seeds=../crates/media/testdata/$target ;;
     esac
     mkdir -p "corpus-grown/$target"

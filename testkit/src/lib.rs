@@ -12,6 +12,7 @@ pub mod eventually;
 pub mod ffmpeg;
 pub mod h264;
 pub mod hs256;
+pub mod http;
 pub mod proc;
 pub mod rpc;
 pub mod rtsp;
@@ -20,6 +21,7 @@ pub mod time;
 pub mod token;
 
 pub use eventually::eventually;
+pub use http::Http;
 pub use proc::Pid;
 pub use rpc::{Rpc, RpcError};
 pub use rtsp::{Player, Transport, Watch};

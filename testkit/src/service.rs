@@ -36,7 +36,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// Longest run of one of the binary's other commands.
 const COMMAND_LIMIT: Duration = Duration::from_secs(20);
 /// Begins the line that says where it listens.
-const LISTENING: &str = "listening on ws://";
+const LISTENING: &str = "listening on ws";
 /// Names another binary to test than the one beside the tests.
 const BINARY_VARIABLE: &str = "CAMERA_SERVICE_BIN";
 
@@ -368,9 +368,11 @@ impl Drop for Service {
 }
 
 fn listening(line: &str) -> SocketAddr {
-    let address = line.strip_prefix(LISTENING).and_then(|rest| rest.strip_suffix("/ws"));
+    let rest = line.strip_prefix(LISTENING);
+    let rest = rest.and_then(|rest| rest.strip_prefix("s://").or_else(|| rest.strip_prefix("://")));
+    let address = rest.and_then(|rest| rest.strip_suffix("/ws"));
     let address = address.and_then(|address| address.parse().ok());
-    address.unwrap_or_else(|| panic!("not `{LISTENING}HOST:PORT/ws`: {line}"))
+    address.unwrap_or_else(|| panic!("not `{LISTENING}://HOST:PORT/ws`: {line}"))
 }
 
 /// The binary under test: `$CAMERA_SERVICE_BIN`, else the one cargo has built beside this program.

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     api::{
-        Camera, CameraDetail, CameraStatus, Counts, FilePage, FileQuery, Readiness, RecordingFile,
+        Camera, CameraDetail, CameraStatus, Counts, FilePage, FileQuery, Picture, Readiness, RecordingFile,
         RecordingRequest, RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest,
         Stream, StreamState, StreamingStarted, StreamingStopped, SystemStatus, Viewing,
     },
@@ -204,6 +204,12 @@ impl Controller {
         let taken = self.0.snapshots.take(id, request).await;
         self.0.recordings.counts.snapshot(taken.is_ok());
         taken
+    }
+
+    /// A picture of now that nobody keeps.
+    pub async fn picture(&self, id: CameraId, request: &SnapshotRequest) -> Result<Picture> {
+        self.usable(id)?;
+        self.0.snapshots.picture(id, request).await
     }
 
     /// Starts a recording; its file holds its first key frame when this returns.

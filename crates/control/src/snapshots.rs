@@ -12,12 +12,12 @@ use media::Unit;
 use paths::{Lease, Paths, Popped, Purpose, TapKind};
 
 use crate::{
-    api::{PictureFormat, Snapshot, SnapshotRequest},
+    api::{Picture, PictureFormat, Snapshot, SnapshotRequest},
     config,
     convert::{self, path_of},
     error::{Error, Kind, Result},
     events::{Event, Events},
-    pictures::{Pictures, Wish},
+    pictures::{Made, Pictures, Wish},
 };
 
 /// Everything a snapshot needs.
@@ -39,22 +39,7 @@ impl Snapshots {
             PictureFormat::Png => "png",
         };
         check_name(request.filename.as_deref(), extension)?;
-        let (lease, tier) = self.lease(device).await?;
-        let units = self.fresh(&lease, &request, tier).await?;
-        let taken_at = SystemTime::now();
-        let made = self
-            .pictures
-            .make(Wish {
-                units,
-                format,
-                quality: request.quality.unwrap_or(self.config.quality),
-                width: request.width,
-                height: request.height,
-                mark: |unit, device| files::snapshot_mark_text(device, unit.captured),
-                device,
-            })
-            .await?;
-        drop(lease);
+        let (made, taken_at, tier) = self.make(device, &request, format).await?;
         let (size, file_size) = (Size { width: made.width, height: made.height }, made.bytes.len() as u64);
         let captured_at = made.unit.captured;
         let new = NewSnapshot {
@@ -85,6 +70,39 @@ impl Snapshots {
             size,
             file_size,
         })
+    }
+
+    /// A picture that nobody keeps.
+    pub(crate) async fn picture(&self, device: CameraId, request: &SnapshotRequest) -> Result<Picture> {
+        let format = request.format.unwrap_or(self.config.format);
+        let (made, _, _) = self.make(device, request, format).await?;
+        Ok(Picture { bytes: made.bytes, captured_at: made.unit.captured })
+    }
+
+    /// The picture, when it was taken from the stream, and how the stream was had.
+    async fn make(
+        &self,
+        device: CameraId,
+        request: &SnapshotRequest,
+        format: PictureFormat,
+    ) -> Result<(Made, SystemTime, u8)> {
+        let (lease, tier) = self.lease(device).await?;
+        let units = self.fresh(&lease, request, tier).await?;
+        let taken_at = SystemTime::now();
+        let made = self
+            .pictures
+            .make(Wish {
+                units,
+                format,
+                quality: request.quality.unwrap_or(self.config.quality),
+                width: request.width,
+                height: request.height,
+                mark: |unit, device| files::snapshot_mark_text(device, unit.captured),
+                device,
+            })
+            .await?;
+        drop(lease);
+        Ok((made, taken_at, tier))
     }
 
     async fn lease(&self, device: CameraId) -> Result<(Lease, u8)> {

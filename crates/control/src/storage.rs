@@ -5,7 +5,7 @@ use files::{Chosen, Files, Rule, Space};
 use crate::{
     api::{
         ChosenRecordings, Cleanup, Deleted, RecordingDetail, RetentionChange, RetentionPolicy, RetentionRule,
-        SnapshotDetail, Storage, Visible,
+        SnapshotDetail, Storage, StoredFile, Visible,
     },
     controller::Controller,
     convert,
@@ -56,6 +56,20 @@ impl Controller {
         let (name, cameras) = (filename.clone(), visible.map(<[_]>::to_vec));
         let found = self.blocking(move |files| files.snapshot(&name, cameras.as_deref())).await?;
         found.map(convert::snapshot_detail).map_err(|e| convert::file_error(&e, &filename))
+    }
+
+    /// Opens a file of a recording for reading, if the caller may know it.
+    pub async fn open_recording(&self, filename: String, visible: Visible<'_>) -> Result<StoredFile> {
+        let (name, cameras) = (filename.clone(), visible.map(<[_]>::to_vec));
+        let opened = self.blocking(move |files| files.open_recording(&name, cameras.as_deref())).await?;
+        opened.map(stored).map_err(|e| convert::file_error(&e, &filename))
+    }
+
+    /// Opens a snapshot for reading, if the caller may know it.
+    pub async fn open_snapshot(&self, filename: String, visible: Visible<'_>) -> Result<StoredFile> {
+        let (name, cameras) = (filename.clone(), visible.map(<[_]>::to_vec));
+        let opened = self.blocking(move |files| files.open_snapshot(&name, cameras.as_deref())).await?;
+        opened.map(stored).map_err(|e| convert::file_error(&e, &filename))
     }
 
     /// Removes recordings; none of them when one is being written.
@@ -161,6 +175,11 @@ impl Controller {
 fn name_of(chosen: &ChosenRecordings) -> &str {
     let (ChosenRecordings::File(name) | ChosenRecordings::Recording(name)) = chosen;
     name
+}
+
+fn stored(opened: files::Opened) -> StoredFile {
+    let files::Opened { file, len, modified, inode } = opened;
+    StoredFile { file, length: len, modified, inode }
 }
 
 fn to_files(chosen: ChosenRecordings) -> Chosen {

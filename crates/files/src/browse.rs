@@ -45,6 +45,18 @@ pub(crate) struct SnapshotNote {
     size: Option<(u32, u32)>,
 }
 
+impl RecordingNote {
+    pub(crate) fn device(&self) -> CameraId {
+        self.mark.device
+    }
+}
+
+impl SnapshotNote {
+    pub(crate) fn device(&self) -> CameraId {
+        self.mark.device
+    }
+}
+
 impl Files {
     /// Recordings' files, newest first.
     pub fn recordings(&self, query: &Query) -> Result<Page<RecordingInfo>> {
@@ -153,7 +165,7 @@ pub(crate) fn unknown(what: &str) -> Error {
 }
 
 /// `None` when it is not ours.
-fn recording_note(
+pub(crate) fn recording_note(
     file: &mut File,
     container: Container,
     being_written: bool,
@@ -175,7 +187,7 @@ fn recording_note(
 }
 
 /// `None` when it is not ours.
-fn snapshot_note(name: &str, file: &mut File) -> io::Result<Option<SnapshotNote>> {
+pub(crate) fn snapshot_note(name: &str, file: &mut File) -> io::Result<Option<SnapshotNote>> {
     let extension = PICTURES.into_iter().find(|ending| name.ends_with(&format!(".{ending}")));
     let Some(extension) = extension else { return Ok(None) };
     let mut head = Vec::with_capacity(image::HEAD_BYTES);

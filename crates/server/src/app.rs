@@ -24,9 +24,9 @@ use crate::{
     http, keeper,
     live::{Live, Values},
     metrics::Metrics,
-    net::{Door, From, Gate},
+    net::{Door, From, Gate, Tls},
     rpc::{Access, Service, correlation_id},
-    security::{Secret, Tokens, kept_in, load_or_make},
+    security::{Links, Secret, Tokens, kept_in, load_or_make},
     viewing::{self, Viewing},
     watch::FileWatch,
 };
@@ -36,6 +36,8 @@ const MAX_COMMANDS: usize = 256;
 
 /// Longest wait for the audit log's last lines at the end.
 const FLUSH: Duration = Duration::from_secs(1);
+/// How long answers by HTTP may still take when all the rest has ended.
+const LAST_BYTES: Duration = Duration::from_millis(250);
 
 /// What every connection shares.
 pub(crate) struct App {
@@ -48,6 +50,8 @@ pub(crate) struct App {
     pub(crate) gate: Arc<Gate>,
     /// One permit for each command.
     pub(crate) commands: Arc<Semaphore>,
+    /// How much may be under way by HTTP.
+    pub(crate) places: http::Places,
     pub(crate) stopping: watch::Sender<bool>,
 }
 
@@ -64,6 +68,7 @@ pub(crate) enum Failure {
 pub(crate) struct Bound {
     pub(crate) app: Arc<App>,
     listener: TcpListener,
+    tls: Option<Tls>,
     pub(crate) address: SocketAddr,
     /// Signs tokens, for the demo.
     pub(crate) secret: Secret,
@@ -82,7 +87,13 @@ impl Bound {
         let failed = |cause| Failure::Start(format!("cannot listen on {wanted} (websocket.port): {cause}"));
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        if !address.ip().is_loopback() {
+        let tls = websocket
+            .tls
+            .clone()
+            .map(Tls::new)
+            .transpose()
+            .map_err(|what| Failure::Config(vec![Problem { key: "websocket.tls.cert".into(), what }]))?;
+        if tls.is_none() && !address.ip().is_loopback() {
             tracing::warn!(
                 %address,
                 "SERVING BEYOND THIS MACHINE WITHOUT TLS: tokens can be read on the way; put a TLS proxy in front"
@@ -121,9 +132,10 @@ impl Bound {
             }
         };
         let viewing = Viewing::new(security.media_auth, &secret);
+        let links = Links::new(&secret);
         let gate = Gate::new(websocket.max_connections, websocket.max_connections_per_address);
         let metrics = Metrics::new(gate.clone());
-        let service = Arc::new(Service { controller, access, audit, events, viewing, metrics });
+        let service = Arc::new(Service { controller, access, audit, events, viewing, links, metrics });
         known.set(Arc::downgrade(&service)).expect("only this line sets it");
         let app = App {
             service,
@@ -133,36 +145,44 @@ impl Bound {
             auth_timeout: security.auth_timeout,
             shutdown_timeout,
             commands: Arc::new(Semaphore::new(MAX_COMMANDS)),
+            places: http::Places::default(),
             stopping: watch::Sender::new(false),
         };
-        Ok(Self { app: Arc::new(app), listener, address, secret, made_secret, keys_watch })
+        Ok(Self { app: Arc::new(app), listener, tls, address, secret, made_secret, keys_watch })
     }
 
     /// Where clients connect.
     pub(crate) fn url(&self) -> String {
-        format!("ws://{}/ws", self.address)
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{}/ws", self.address)
     }
 
     /// Answers until `stop` is done, then ends everything in order; `false`: not in time.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> bool {
-        let Self { app, listener, keys_watch, .. } = self;
+        let Self { app, listener, tls, keys_watch, .. } = self;
         let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
         app.service.audit.started();
-        let door = Door::new(listener, app.gate.clone());
+        let follow = tls.clone().map(|tls| tokio::spawn(tls.follow()));
+        let door = Door::new(listener, app.gate.clone(), app.websocket.proxies.clone(), tls);
         let routes = http::router(app.clone()).into_make_service_with_connect_info::<From>();
         let mut told = app.stopping.subscribe();
         let stopped = async move {
             // An error: nobody can say so any more, which is the same.
             let _ = told.wait_for(|stopping| *stopping).await;
         };
-        let server = tokio::spawn(axum::serve(door, routes).with_graceful_shutdown(stopped).into_future());
+        let mut server =
+            tokio::spawn(axum::serve(door, routes).with_graceful_shutdown(stopped).into_future());
         stop.await;
         app.service.events.publish(News::now(Event::Shutdown));
         app.stopping.send_replace(true);
         let wind_down = async { tokio::join!(app.wind_down(), keeper).0 };
         let complete = tokio::time::timeout(app.shutdown_timeout, wind_down).await.unwrap_or(false);
-        // Connections that are not WebSockets have nothing to finish.
+        // Calls by HTTP are done by now, but for their last bytes; a download is cut.
+        let _ = tokio::time::timeout(LAST_BYTES, &mut server).await;
         server.abort();
+        if let Some(follow) = follow {
+            follow.abort();
+        }
         // Commands have left their lines. A disk that hangs must not keep us.
         let flushed = tokio::time::timeout(FLUSH, app.service.audit.close()).await.is_ok();
         complete && flushed

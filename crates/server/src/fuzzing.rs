@@ -2,6 +2,7 @@
 
 pub use crate::{
     config::fuzz as config,
+    http::fuzz_range as range,
     rpc::fuzz as rpc,
     security::{fuzz_api_keys as api_keys, fuzz_jwt as jwt},
 };

@@ -11,7 +11,6 @@ mod corpus_tests;
 mod events;
 pub mod fuzzing;
 mod http;
-mod http_metrics;
 mod keeper;
 mod live;
 mod logging;

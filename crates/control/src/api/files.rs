@@ -1,7 +1,7 @@
 //! What is common to the files of recordings and snapshots: which ones are meant, pages of them, and the
 //! room they take.
 
-use std::time::SystemTime;
+use std::{fs::File, time::SystemTime};
 
 use base::CameraId;
 
@@ -31,4 +31,17 @@ pub struct FilePage<T> {
     pub total: usize,
     /// Where the next page begins; `None` on the last.
     pub next_cursor: Option<String>,
+}
+
+/// An open file of either folder, as it was when it was opened.
+#[derive(Debug)]
+pub struct StoredFile {
+    /// For reading.
+    pub file: File,
+    /// Bytes.
+    pub length: u64,
+    /// When it was last written.
+    pub modified: SystemTime,
+    /// Its number in its file system: tells it from another of the same name.
+    pub inode: u64,
 }

@@ -10,8 +10,8 @@ mod streams;
 mod system;
 
 pub use cameras::{Camera, CameraDetail, CameraKind, CameraModes, CameraStatus};
-pub use files::{FilePage, FileQuery};
-pub use pictures::{PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};
+pub use files::{FilePage, FileQuery, StoredFile};
+pub use pictures::{Picture, PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};
 pub use recordings::{
     ActiveRecording, Export, ExportFormat, ExportRequest, MAX_EXPORT, RecordingDetail, RecordingFile,
     RecordingFormat, RecordingRequest, RecordingStarted, RecordingStatus, RecordingStopped,

@@ -56,6 +56,15 @@ pub struct Snapshot {
     pub file_size: u64,
 }
 
+/// A picture that nobody keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// As a file would hold it.
+    pub bytes: Vec<u8>,
+    /// When it reached the service.
+    pub captured_at: SystemTime,
+}
+
 /// One snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SnapshotFile {

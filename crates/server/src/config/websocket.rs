@@ -2,10 +2,13 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
-use control::settings::Settings;
+use control::settings::{Section, Settings};
+
+use crate::net::{Proxies, TlsFiles};
 
 /// The checked section.
 #[derive(Debug, Clone)]
@@ -25,6 +28,10 @@ pub(crate) struct WebSocket {
     pub(crate) max_in_flight: usize,
     /// Events waiting for one client.
     pub(crate) max_queue: usize,
+    /// Whose word on forwarded requests is believed.
+    pub(crate) proxies: Proxies,
+    /// `None`: TLS is off.
+    pub(crate) tls: Option<TlsFiles>,
 }
 
 impl WebSocket {
@@ -52,6 +59,8 @@ impl WebSocket {
             max_message_bytes: section.size("max_message_size", "1MiB", 1024..=1 << 26) as usize,
             max_in_flight: section.integer("max_in_flight", 32, 1..=1024) as usize,
             max_queue: section.integer("max_queue", 256, 1..=65_536) as usize,
+            proxies: proxies(&mut section),
+            tls: tls(&mut section.section("tls")),
         };
         if config.read_timeout <= config.ping_interval {
             // An idle client says nothing but its pongs.
@@ -63,5 +72,36 @@ impl WebSocket {
     /// Where to listen.
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
+    }
+}
+
+fn proxies(section: &mut Section<'_>) -> Proxies {
+    let texts = section.texts("trusted_proxies");
+    let (proxies, wrong) = Proxies::parse(&texts);
+    for wrong in wrong {
+        let what = format!("`{wrong}` is no address or network such as 10.0.0.1 or 10.0.0.0/8");
+        section.problem("trusted_proxies", what);
+    }
+    proxies
+}
+
+/// Both files or none, and a pair that fits: better told now than by the first client.
+fn tls(section: &mut Section<'_>) -> Option<TlsFiles> {
+    let mut path = |key| section.opt_text(key).map(PathBuf::from);
+    match (path("cert"), path("key")) {
+        (None, None) => None,
+        (Some(cert), Some(key)) => {
+            let files = TlsFiles { cert, key };
+            files.read().map_err(|what| section.problem("cert", what)).ok()?;
+            Some(files)
+        }
+        (Some(_), None) => {
+            section.problem("key", "is needed beside websocket.tls.cert");
+            None
+        }
+        (None, Some(_)) => {
+            section.problem("cert", "is needed beside websocket.tls.key");
+            None
+        }
     }
 }

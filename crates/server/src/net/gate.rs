@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -58,8 +58,28 @@ pub(crate) struct Ticket {
     gate: Arc<Gate>,
     /// `None`: exempt.
     address: Option<IpAddr>,
-    websocket: OnceLock<OwnedSemaphorePermit>,
+    websocket: OnceLock<Seat>,
     last_words: AtomicBool,
+    /// Requests by HTTP that are being answered.
+    at_work: AtomicUsize,
+}
+
+/// A WebSocket's place.
+#[derive(Debug)]
+struct Seat {
+    _permit: OwnedSemaphorePermit,
+    /// The client's, who may stand behind a proxy. `None`: exempt.
+    address: Option<IpAddr>,
+}
+
+/// As long as it lives, a request of its connection is being answered.
+#[derive(Debug)]
+pub(crate) struct AtWork(Arc<Ticket>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Gate {
@@ -77,9 +97,9 @@ impl Gate {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection; `None` when it is better closed at once.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Ticket>> {
-        let address = (!address.to_canonical().is_loopback()).then(|| block(address));
+    /// A place for a new connection; `None` when it is better closed at once. `proxy`: it speaks for many.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, proxy: bool) -> Option<Arc<Ticket>> {
+        let address = counted(address).filter(|_| !proxy);
         let mut counts = self.lock();
         if counts.open >= self.max_open {
             return None;
@@ -97,6 +117,7 @@ impl Gate {
             address,
             websocket: OnceLock::new(),
             last_words: AtomicBool::new(false),
+            at_work: AtomicUsize::new(0),
         }))
     }
 
@@ -113,11 +134,17 @@ impl Gate {
     }
 }
 
+/// Under which address it is counted; loopback is not.
+fn counted(address: IpAddr) -> Option<IpAddr> {
+    (!address.to_canonical().is_loopback()).then(|| block(address))
+}
+
 impl Ticket {
-    /// Makes this connection count as a WebSocket.
-    pub(crate) fn become_websocket(&self) -> Result<(), Full> {
+    /// Makes this connection count as a WebSocket of `client`.
+    pub(crate) fn become_websocket(&self, client: IpAddr) -> Result<(), Full> {
         let permit = self.gate.websockets.clone().try_acquire_owned().map_err(|_| Full::All)?;
-        if let Some(address) = self.address {
+        let address = counted(client);
+        if let Some(address) = address {
             let mut counts = self.gate.lock();
             let of_address = counts.by_address.entry(address).or_default();
             if of_address.websockets >= self.gate.max_per_address {
@@ -126,8 +153,18 @@ impl Ticket {
             of_address.websockets += 1;
         }
         // A second time on one connection: HTTP/1.1 has only one upgrade.
-        let _ = self.websocket.set(permit);
+        let _ = self.websocket.set(Seat { _permit: permit, address });
         Ok(())
+    }
+
+    /// A request of this connection is being answered, until what this gives is dropped.
+    pub(crate) fn begin_work(self: &Arc<Self>) -> AtWork {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(self.clone())
+    }
+
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.at_work.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn is_websocket(&self) -> bool {
@@ -148,12 +185,15 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut counts = self.gate.lock();
         counts.open -= 1;
-        let Some(address) = self.address else { return };
-        if let Some(of_address) = counts.by_address.get_mut(&address) {
-            of_address.open -= 1;
-            of_address.websockets -= usize::from(self.websocket.get().is_some());
-            if of_address.open == 0 {
-                counts.by_address.remove(&address);
+        let seat = self.websocket.get().and_then(|seat| seat.address);
+        for (address, open, websockets) in [(self.address, 1, 0), (seat, 0, 1)] {
+            let Some(address) = address else { continue };
+            if let Some(of_address) = counts.by_address.get_mut(&address) {
+                of_address.open -= open;
+                of_address.websockets -= websockets;
+                if of_address.open == 0 && of_address.websockets == 0 {
+                    counts.by_address.remove(&address);
+                }
             }
         }
     }
@@ -170,17 +210,20 @@ mod tests {
     #[test]
     fn places_are_given_back() {
         let gate = Gate::new(2, 1);
-        let a = gate.enter(ip("10.0.0.1")).unwrap();
-        let b = gate.enter(ip("10.0.0.1")).unwrap();
-        assert_eq!(a.become_websocket(), Ok(()));
-        assert_eq!(b.become_websocket(), Err(Full::Address));
+        let a = gate.enter(ip("10.0.0.1"), false).unwrap();
+        let b = gate.enter(ip("10.0.0.1"), false).unwrap();
+        assert_eq!(a.become_websocket(ip("10.0.0.1")), Ok(()));
+        assert_eq!(b.become_websocket(ip("10.0.0.1")), Err(Full::Address));
         assert_eq!(gate.connections(), (2, 1));
         assert!(a.is_websocket() && !b.is_websocket());
-        let c = gate.enter(ip("10.0.0.2")).unwrap();
-        assert_eq!(c.become_websocket(), Ok(()));
-        assert_eq!(gate.enter(ip("10.0.0.3")).unwrap().become_websocket(), Err(Full::All));
+        let c = gate.enter(ip("10.0.0.2"), false).unwrap();
+        assert_eq!(c.become_websocket(ip("10.0.0.2")), Ok(()));
+        assert_eq!(
+            gate.enter(ip("10.0.0.3"), false).unwrap().become_websocket(ip("10.0.0.3")),
+            Err(Full::All)
+        );
         drop(a);
-        assert_eq!(b.become_websocket(), Ok(()));
+        assert_eq!(b.become_websocket(ip("10.0.0.1")), Ok(()));
         drop((b, c));
         assert!(gate.lock().by_address.is_empty() && gate.lock().open == 0);
     }
@@ -188,20 +231,41 @@ mod tests {
     #[test]
     fn loopback_is_exempt_and_the_rest_is_bounded() {
         let gate = Gate::new(40, 1);
-        let own: Vec<_> = (0..30).map(|_| gate.enter(ip("127.0.0.1")).unwrap()).collect();
-        assert!(own.iter().all(|ticket| ticket.become_websocket().is_ok()));
-        let theirs: Vec<_> = (0..40).filter_map(|_| gate.enter(ip("10.0.0.1"))).collect();
+        let own: Vec<_> = (0..30).map(|_| gate.enter(ip("127.0.0.1"), false).unwrap()).collect();
+        assert!(own.iter().all(|ticket| ticket.become_websocket(ip("127.0.0.1")).is_ok()));
+        let theirs: Vec<_> = (0..40).filter_map(|_| gate.enter(ip("10.0.0.1"), false)).collect();
         assert_eq!(theirs.len(), 1 + SPARE_PER_ADDRESS);
-        let more: Vec<_> = (0..1000).filter_map(|_| gate.enter(ip("::1"))).collect();
+        let more: Vec<_> = (0..1000).filter_map(|_| gate.enter(ip("::1"), false)).collect();
         assert_eq!(own.len() + theirs.len() + more.len(), 40 + SPARE);
+    }
+
+    #[test]
+    fn clients_behind_a_proxy_are_counted_one_by_one() {
+        let gate = Gate::new(40, 1);
+        let through: Vec<_> = (0..30).map(|_| gate.enter(ip("10.0.0.1"), true).unwrap()).collect();
+        assert_eq!(through[0].become_websocket(ip("10.1.0.1")), Ok(()));
+        assert_eq!(through[1].become_websocket(ip("10.1.0.1")), Err(Full::Address));
+        assert_eq!(through[2].become_websocket(ip("10.1.0.2")), Ok(()));
+        drop(through);
+        assert!(gate.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn work_is_counted_until_it_is_done() {
+        let ticket = Gate::new(1, 1).enter(ip("10.0.0.1"), false).unwrap();
+        let (one, two) = (ticket.begin_work(), ticket.begin_work());
+        drop(one);
+        assert!(ticket.is_at_work());
+        drop(two);
+        assert!(!ticket.is_at_work());
     }
 
     #[tokio::test]
     async fn empty_waits_for_the_last_websocket() {
         let gate = Gate::new(2, 1);
         gate.empty().await;
-        let ticket = gate.enter(ip("10.0.0.1")).unwrap();
-        ticket.become_websocket().unwrap();
+        let ticket = gate.enter(ip("10.0.0.1"), false).unwrap();
+        ticket.become_websocket(ip("10.0.0.1")).unwrap();
         let waiting = tokio::spawn({
             let gate = gate.clone();
             async move { gate.empty().await }

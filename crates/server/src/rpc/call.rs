@@ -18,7 +18,7 @@ use crate::{
     audit::{self, Audit, Entry, Pending},
     events::{Hub, Subscriber},
     metrics::{Begun, Metrics},
-    security::{Principal, Role, Scope, Session},
+    security::{Folder, Links, Principal, Role, Scope, Session},
     viewing::Viewing,
     wire::{Authenticate, Authenticated, Code, Device, Error, FromParams, Params, UrlBase},
 };
@@ -30,6 +30,7 @@ pub(crate) struct Service {
     pub(crate) audit: Audit,
     pub(crate) events: Arc<Hub>,
     pub(crate) viewing: Viewing,
+    pub(crate) links: Links,
     pub(crate) metrics: Metrics,
 }
 
@@ -41,7 +42,21 @@ pub(crate) struct Peer {
     pub(crate) host: String,
     /// Where its connection hears of events; `None`: it has no connection that could.
     pub(crate) subscriber: Option<Arc<Subscriber>>,
+    pub(crate) transport: Transport,
 }
+
+/// What brings a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// A connection that stays: it has a session.
+    WebSocket,
+    /// One request by HTTP: nothing stays.
+    Http,
+}
+
+/// Methods that are about a connection that stays.
+const NEED_SESSION: [&str; 4] =
+    [AUTHENTICATE, "subscribe_events", "unsubscribe_events", "get_subscription_stats"];
 
 /// A request after the checks that belong to its connection.
 pub(crate) enum Admitted {
@@ -95,7 +110,7 @@ impl Service {
         peer: &Peer,
     ) -> Result<Admitted, Error> {
         let Request { method: name, params, .. } = request;
-        if name == AUTHENTICATE {
+        if name == AUTHENTICATE && peer.transport == Transport::WebSocket {
             let outcome = self.authenticate(params, session, peer)?;
             return Ok(Admitted::Answered(encode(Ok(outcome))));
         }
@@ -119,17 +134,13 @@ impl Service {
             }
         };
         let session_of = session.principal(SystemTime::now());
+        if peer.transport == Transport::Http && NEED_SESSION.contains(&name.as_str()) {
+            let reason = "this needs a connection that stays: use the WebSocket";
+            return Err(Error::new(Code::Unsupported, reason).with("feature", "session"));
+        }
         let method = method.ok_or_else(|| Error::new(Code::MethodNotFound, "there is no such method"))?;
         self.access.ask(method.name, (!inline).then_some(session), Some(&principal), peer.address)?;
-        let urls = UrlBase::new(&self.controller.viewing(), &peer.host);
-        let caller = Caller {
-            service: self.clone(),
-            principal,
-            urls,
-            subscriber: peer.subscriber.clone(),
-            session: session_of,
-            correlation_id: correlation_id(),
-        };
+        let caller = Caller { session: session_of, ..self.caller(principal, peer) };
         if caller.principal.role < method.least {
             self.audit.note(&caller.entry(peer, method.name, (None, None), audit::Event::Refusal));
             return Err(Error::forbidden(method.least, caller.principal.role));
@@ -137,6 +148,18 @@ impl Service {
         let members = named(params)?;
         let line = self.privileged(&caller, method, &members, peer)?;
         Ok(Admitted::Task(Box::new(Task { method, caller, members, begun, line })))
+    }
+
+    /// Somebody who calls, with what they can be served.
+    pub(crate) fn caller(self: &Arc<Self>, principal: Arc<Principal>, peer: &Peer) -> Caller {
+        Caller {
+            service: self.clone(),
+            principal,
+            urls: UrlBase::new(&self.controller.viewing(), &peer.host),
+            subscriber: peer.subscriber.clone(),
+            session: None,
+            correlation_id: correlation_id(),
+        }
     }
 
     /// Who an inline token stands for.
@@ -255,6 +278,11 @@ impl Caller {
     /// The cameras this caller may know; `None`: all.
     pub(crate) fn visible(&self) -> Option<Vec<CameraId>> {
         self.scope().cameras()
+    }
+
+    /// Where the caller, or whom they hand it to, gets a file of `device`'s for a while.
+    pub(crate) fn download_url(&self, folder: Folder, filename: &str, device: CameraId) -> String {
+        self.service.links.url(&self.principal, folder, filename, device, SystemTime::now())
     }
 
     /// The answer to a call that failed.

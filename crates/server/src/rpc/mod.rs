@@ -1,7 +1,8 @@
 //! JSON-RPC 2.0: from the bytes of a message to a call, and from its outcome to the bytes of a reply.
-//! Knows no socket: `ws` brings messages and takes replies.
+//! Knows no socket: `ws` and `http` bring messages and take replies.
 
 mod access;
+mod begin;
 mod call;
 mod envelope;
 mod error;
@@ -11,7 +12,8 @@ pub(crate) mod openrpc;
 mod table;
 
 pub(crate) use access::Access;
-pub(crate) use call::{Admitted, Caller, Peer, Service, Task};
+pub(crate) use begin::{Begun, Reply, begin};
+pub(crate) use call::{Admitted, Caller, Peer, Service, Task, Transport};
 pub(crate) use envelope::{Item, Message, batch, notification, read, reply};
 pub(crate) use error::{correlation_id, from_control};
 pub use fuzzing::fuzz;

@@ -6,8 +6,10 @@
 
 use std::net::IpAddr;
 
-/// The port of `http://host/`.
-const HTTP_PORT: u16 = 80;
+/// The scheme of a page of ours, and the port that goes without saying.
+fn scheme(secure: bool) -> (&'static str, u16) {
+    if secure { ("https", 443) } else { ("http", 80) }
+}
 
 /// The host a client asked for, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,17 +17,19 @@ pub(crate) struct Asked {
     /// As it stands in a URL: lower case, IPv6 in brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// By TLS, to us or to a proxy we believe.
+    pub(crate) secure: bool,
 }
 
-/// Reads a `Host` header; `None` when it is none.
-pub(crate) fn parse_host(header: &str) -> Option<Asked> {
+/// Reads a `Host` header; `None` when it is none. `secure`: it came by TLS.
+pub(crate) fn parse_host(header: &str, secure: bool) -> Option<Asked> {
     let (host, port) = split_port(header)?;
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let good = match bare {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => is_host_name(host),
     };
-    good.then(|| Asked { host: host.to_ascii_lowercase(), port: port.unwrap_or(HTTP_PORT) })
+    good.then(|| Asked { host: host.to_ascii_lowercase(), port: port.unwrap_or(scheme(secure).1), secure })
 }
 
 /// Is this one of our names: an address, loopback, or configured?
@@ -36,12 +40,12 @@ pub(crate) fn is_ours(asked: &Asked, allowed_hosts: &[String]) -> bool {
         || allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(bare))
 }
 
-/// May a page of this origin talk to us? `secure`: it was reached by TLS.
-pub(crate) fn may_connect(origin: &str, asked: &Asked, secure: bool, allowed_origins: &[String]) -> bool {
-    if allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+/// May a page of this origin talk to us?
+pub(crate) fn may_connect(origin: &str, asked: &Asked, allowed_origins: &[String]) -> bool {
+    if is_listed(origin, allowed_origins) {
         return true;
     }
-    let (scheme, default_port) = if secure { ("https", 443) } else { ("http", HTTP_PORT) };
+    let (scheme, default_port) = scheme(asked.secure);
     let same = || {
         let (theirs, rest) = origin.split_once("://")?;
         let (host, port) = split_port(rest)?;
@@ -52,6 +56,11 @@ pub(crate) fn may_connect(origin: &str, asked: &Asked, secure: bool, allowed_ori
         )
     };
     same().unwrap_or(false)
+}
+
+/// Is it among the configured ones?
+pub(crate) fn is_listed(origin: &str, allowed_origins: &[String]) -> bool {
+    allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
 
 /// Is this a host name without a port?
@@ -66,7 +75,7 @@ pub(crate) fn is_origin(text: &str) -> bool {
     parts.is_some_and(|(scheme, rest)| {
         !scheme.is_empty()
             && scheme.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'))
-            && parse_host(rest).is_some()
+            && parse_host(rest, false).is_some()
     })
 }
 
@@ -92,7 +101,7 @@ mod tests {
     use super::*;
 
     fn asked(header: &str) -> Asked {
-        parse_host(header).unwrap()
+        parse_host(header, false).unwrap()
     }
 
     #[test]
@@ -104,13 +113,17 @@ mod tests {
             ("[2001:DB8::1]", "[2001:db8::1]", 80),
             ("camera.example.org:1", "camera.example.org", 1),
         ] {
-            assert_eq!(parse_host(header), Some(Asked { host: host.into(), port }), "{header}");
+            assert_eq!(
+                parse_host(header, false),
+                Some(Asked { host: host.into(), port, secure: false }),
+                "{header}"
+            );
         }
         for bad in [
             "", ":80", "a:", "a:x", "a:+1", "a:70000", "a b", "a/b", "u@a", "[::1", "[x]:1", "[::1]x", "::1",
             "a:1:2",
         ] {
-            assert_eq!(parse_host(bad), None, "{bad:?}");
+            assert_eq!(parse_host(bad, false), None, "{bad:?}");
         }
     }
 
@@ -132,7 +145,7 @@ mod tests {
         let allowed = ["https://console.example.org".to_owned()];
         let host = asked("localhost:8002");
         for good in ["http://localhost:8002", "HTTP://LOCALHOST:8002", "https://console.example.org"] {
-            assert!(may_connect(good, &host, false, &allowed), "{good}");
+            assert!(may_connect(good, &host, &allowed), "{good}");
         }
         for bad in [
             "null",
@@ -145,11 +158,14 @@ mod tests {
             "http://localhost:8002/",
             "https://console.example.org:444",
         ] {
-            assert!(!may_connect(bad, &host, false, &allowed), "{bad}");
+            assert!(!may_connect(bad, &host, &allowed), "{bad}");
         }
-        assert!(may_connect("http://cam", &asked("cam"), false, &[]));
-        assert!(may_connect("http://cam:80", &asked("cam"), false, &[]));
-        assert!(!may_connect("http://cam", &asked("cam:8002"), false, &[]));
+        assert!(may_connect("http://cam", &asked("cam"), &[]));
+        assert!(may_connect("http://cam:80", &asked("cam"), &[]));
+        assert!(!may_connect("http://cam", &asked("cam:8002"), &[]));
+        let secure = parse_host("cam", true).unwrap();
+        assert!(may_connect("https://cam", &secure, &[]) && may_connect("https://cam:443", &secure, &[]));
+        assert!(!may_connect("http://cam", &secure, &[]) && !may_connect("https://cam:80", &secure, &[]));
     }
 
     #[test]

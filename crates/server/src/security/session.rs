@@ -123,7 +123,6 @@ impl Session {
     }
 
     /// One that lives as long as a request over HTTP: its principal's limits are the only ones.
-    #[expect(dead_code, reason = "requests over HTTP come with `POST /rpc`")]
     pub(crate) fn of_request(id: String) -> Self {
         Self { buckets: None, ..Self::new(id) }
     }

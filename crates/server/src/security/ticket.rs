@@ -36,7 +36,7 @@ struct Said(u16, u64, Holder);
 
 /// A principal in as few letters as possible. Times in milliseconds.
 #[derive(Serialize, Deserialize)]
-struct Holder {
+pub(super) struct Holder {
     #[serde(rename = "u")]
     user: String,
     #[serde(rename = "r")]
@@ -103,7 +103,7 @@ pub(crate) fn holder_of(name: &str) -> Option<Principal> {
 }
 
 impl Holder {
-    fn of(principal: &Principal) -> Self {
+    pub(super) fn of(principal: &Principal) -> Self {
         let (id, issued_ms, key) = match &principal.credential {
             Credential::Token { id, issued_at } => (id.clone(), Some(milliseconds(*issued_at)), None),
             Credential::Key { id } => (None, None, Some(id.clone())),
@@ -118,7 +118,7 @@ impl Holder {
         }
     }
 
-    fn principal(self, scope: Scope) -> Option<Principal> {
+    pub(super) fn principal(self, scope: Scope) -> Option<Principal> {
         let time = |ms| UNIX_EPOCH + Duration::from_millis(ms);
         let ends_at = self.ends_ms.map(time);
         let credential = match self.key {

@@ -239,12 +239,12 @@ pub(crate) struct Snapshot {
     height: u32,
     file_size: u64,
     file_path: String,
-    /// Files are not served yet.
-    download_url: Option<String>,
+    /// Relative, signed, good for a quarter of an hour.
+    download_url: String,
 }
 
-impl From<api::Snapshot> for Snapshot {
-    fn from(snapshot: api::Snapshot) -> Self {
+impl Snapshot {
+    pub(crate) fn new(snapshot: api::Snapshot, download_url: String) -> Self {
         Self {
             device: snapshot.device.to_string(),
             file_path: snapshot.filename.clone(),
@@ -259,7 +259,7 @@ impl From<api::Snapshot> for Snapshot {
             width: snapshot.size.width,
             height: snapshot.size.height,
             file_size: snapshot.file_size,
-            download_url: None,
+            download_url,
         }
     }
 }

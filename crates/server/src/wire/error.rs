@@ -122,6 +122,11 @@ impl Error {
             .with("correlation_id", correlation_id)
     }
 
+    /// Is it this one?
+    pub(crate) fn is(&self, code: Code) -> bool {
+        self.code == code.entry().0
+    }
+
     /// When to come again, if that is what it says.
     pub(crate) fn retry_after_ms(&self) -> Option<u64> {
         self.data.get("retry_after_ms").and_then(Value::as_u64)

@@ -158,12 +158,12 @@ pub(crate) struct Exported {
     /// What between start and end is not in it.
     gaps: Vec<Span>,
     file_size: u64,
-    /// Files are not served yet.
-    download_url: Option<String>,
+    /// Relative, signed, good for a quarter of an hour.
+    download_url: String,
 }
 
-impl From<api::Export> for Exported {
-    fn from(clip: api::Export) -> Self {
+impl Exported {
+    pub(crate) fn new(clip: api::Export, download_url: String) -> Self {
         Self {
             filename: clip.filename,
             start: time(clip.start),
@@ -172,7 +172,7 @@ impl From<api::Export> for Exported {
             cut: "keyframe",
             gaps: clip.gaps.into_iter().map(|(from, to)| Span { start: time(from), end: time(to) }).collect(),
             file_size: clip.file_size,
-            download_url: None,
+            download_url,
         }
     }
 }
@@ -222,9 +222,15 @@ pub(crate) struct FileList<T> {
 }
 
 impl<T> FileList<T> {
-    pub(crate) fn new<F: Into<T>>(page: api::FilePage<F>, limit: usize, offset: usize) -> Self {
+    /// `entry`: how one file is told.
+    pub(crate) fn new<F>(
+        page: api::FilePage<F>,
+        limit: usize,
+        offset: usize,
+        entry: impl FnMut(F) -> T,
+    ) -> Self {
         Self {
-            files: page.files.into_iter().map(Into::into).collect(),
+            files: page.files.into_iter().map(entry).collect(),
             total: page.total,
             limit,
             offset,
@@ -241,8 +247,8 @@ pub(crate) struct RecordingEntry {
     file_size: u64,
     created_time: String,
     modified_time: String,
-    /// Files are not served yet.
-    download_url: Option<String>,
+    /// Relative, signed, good for a quarter of an hour.
+    download_url: String,
     duration: f64,
     format: &'static str,
     status: &'static str,
@@ -254,15 +260,15 @@ pub(crate) struct RecordingEntry {
     export: bool,
 }
 
-impl From<api::RecordingFile> for RecordingEntry {
-    fn from(file: api::RecordingFile) -> Self {
+impl RecordingEntry {
+    pub(crate) fn new(file: api::RecordingFile, download_url: String) -> Self {
         Self {
             filename: file.filename,
             device: file.device.to_string(),
             file_size: file.file_size,
             created_time: time(file.created),
             modified_time: time(file.modified),
-            download_url: None,
+            download_url,
             duration: seconds(file.duration),
             format: format_name(file.format),
             status: status_name(file.status),
@@ -282,20 +288,20 @@ pub(crate) struct SnapshotEntry {
     file_size: u64,
     created_time: String,
     modified_time: String,
-    /// Files are not served yet.
-    download_url: Option<String>,
+    /// Relative, signed, good for a quarter of an hour.
+    download_url: String,
     format: &'static str,
 }
 
-impl From<api::SnapshotFile> for SnapshotEntry {
-    fn from(file: api::SnapshotFile) -> Self {
+impl SnapshotEntry {
+    pub(crate) fn new(file: api::SnapshotFile, download_url: String) -> Self {
         Self {
             filename: file.filename,
             device: file.device.to_string(),
             file_size: file.file_size,
             created_time: time(file.created),
             modified_time: time(file.modified),
-            download_url: None,
+            download_url,
             format: picture_format(file.format),
         }
     }

@@ -115,8 +115,8 @@ pub(crate) struct RecordingInfo {
     file_size: u64,
     duration: f64,
     created_time: String,
-    /// Files are not served yet.
-    download_url: Option<String>,
+    /// Relative, signed, good for a quarter of an hour.
+    download_url: String,
     format: &'static str,
     width: u32,
     height: u32,
@@ -126,8 +126,8 @@ pub(crate) struct RecordingInfo {
     protected: bool,
 }
 
-impl From<api::RecordingDetail> for RecordingInfo {
-    fn from(detail: api::RecordingDetail) -> Self {
+impl RecordingInfo {
+    pub(crate) fn new(detail: api::RecordingDetail, download_url: String) -> Self {
         let file = detail.file;
         Self {
             filename: file.filename,
@@ -138,7 +138,7 @@ impl From<api::RecordingDetail> for RecordingInfo {
             file_size: file.file_size,
             duration: seconds(file.duration),
             created_time: time(file.created),
-            download_url: None,
+            download_url,
             format: format_name(file.format),
             width: detail.width,
             height: detail.height,
@@ -158,22 +158,22 @@ pub(crate) struct SnapshotInfo {
     device: String,
     file_size: u64,
     created_time: String,
-    /// Files are not served yet.
-    download_url: Option<String>,
+    /// Relative, signed, good for a quarter of an hour.
+    download_url: String,
     format: &'static str,
     width: u32,
     height: u32,
 }
 
-impl From<api::SnapshotDetail> for SnapshotInfo {
-    fn from(detail: api::SnapshotDetail) -> Self {
+impl SnapshotInfo {
+    pub(crate) fn new(detail: api::SnapshotDetail, download_url: String) -> Self {
         let file = detail.file;
         Self {
             filename: file.filename,
             device: file.device.to_string(),
             file_size: file.file_size,
             created_time: time(file.created),
-            download_url: None,
+            download_url,
             format: picture_format(file.format),
             width: detail.width,
             height: detail.height,

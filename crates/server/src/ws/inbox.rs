@@ -1,7 +1,7 @@
 //! The reading half of a connection: takes frames while there is room for their requests, and starts
 //! what they ask for.
 
-use std::{pin::Pin, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use serde_json::json;
 use tokio::{
@@ -12,8 +12,7 @@ use tokio::{
 use super::outbox::Outgoing;
 use crate::{
     app::App,
-    events::{Hold, Subscriber},
-    rpc::{self, Admitted, Effect, Item, Message, Peer, Task},
+    rpc::{self, Begun, Item, Message, Peer},
     security::{Principal, Session},
     wire,
 };
@@ -33,13 +32,6 @@ pub(crate) struct Inbox {
     batches: Arc<Semaphore>,
     /// Ends with the connection, and with it every call that only looks.
     tasks: JoinSet<()>,
-}
-
-/// One request that was taken on: its reply is there, or will be. `None`: it gets none.
-enum Begun {
-    Done(Option<String>),
-    /// With the hold on events until the reply has left.
-    Working(Pin<Box<dyn Future<Output = Option<String>> + Send>>, Option<Hold>),
 }
 
 impl Inbox {
@@ -64,14 +56,14 @@ impl Inbox {
             Message::Single(item) => {
                 let place = self.place().await;
                 match self.begin(item).await {
-                    Begun::Done(Some(reply)) => self.say(reply, place).await,
+                    Begun::Done(Some(reply)) => self.say(reply.text, place).await,
                     Begun::Done(None) => {}
                     Begun::Working(work, hold) => {
                         let out = self.out.clone();
                         self.tasks.spawn(async move {
-                            if let Some(text) = work.await {
+                            if let Some(reply) = work.await {
                                 // An error: the connection is gone.
-                                let _ = out.send(Outgoing { text, place, hold }).await;
+                                let _ = out.send(Outgoing { text: reply.text, place, hold }).await;
                             }
                         });
                     }
@@ -106,7 +98,7 @@ impl Inbox {
         self.tasks.spawn(async move {
             let mut texts = Vec::with_capacity(replies.len());
             for told in replies {
-                texts.extend(told.await.ok().flatten());
+                texts.extend(told.await.ok().flatten().map(|reply| reply.text));
             }
             if let Some(text) = rpc::batch(&texts) {
                 let _ = out.send(Outgoing { text, place: turn, hold: all_holds }).await;
@@ -127,26 +119,10 @@ impl Inbox {
 
     /// Checks a request and begins what it asks for.
     async fn begin(&mut self, item: Item) -> Begun {
-        let mut request = match item {
-            Ok(request) => request,
-            Err(reply) => return Begun::Done(reply),
-        };
-        let id = request.id.take();
-        let reply = move |outcome: rpc::Outcome| id.map(|id| rpc::reply(&id, &outcome));
-        let admitted = self.app.service.admit(request, &mut self.session, &self.peer);
+        let begun =
+            rpc::begin(&self.app.service, &self.app.commands, item, &mut self.session, &self.peer).await;
         self.tell_events();
-        match admitted {
-            Admitted::Answered(outcome) => Begun::Done(reply(outcome)),
-            Admitted::Task(task) if task.effect() == Effect::Read => {
-                let hold =
-                    self.peer.subscriber.as_ref().filter(|_| task.holds_events()).map(Subscriber::hold);
-                Begun::Working(Box::pin(async move { reply(task.run().await) }), hold)
-            }
-            Admitted::Task(task) => {
-                let told = self.command(task).await;
-                Begun::Working(Box::pin(async move { reply(told.await.ok()?) }), None)
-            }
-        }
+        begun
     }
 
     /// Events are for whose the session is now, and for nobody else.
@@ -158,18 +134,6 @@ impl Inbox {
             }
             self.heard_by = now;
         }
-    }
-
-    /// What changes the world is finished even when the client leaves.
-    async fn command(&self, task: Box<Task>) -> oneshot::Receiver<rpc::Outcome> {
-        let slot = self.app.commands.clone().acquire_owned().await.ok();
-        let (tell, told) = oneshot::channel();
-        tokio::spawn(async move {
-            // An error: nobody waits for the answer any more.
-            let _ = tell.send(task.run().await);
-            drop(slot);
-        });
-        told
     }
 
     /// Tells the client when its session has ended.

@@ -8,6 +8,7 @@ mod containers;
 mod crash;
 mod events;
 mod files;
+mod http;
 mod keys;
 mod network;
 mod record;

@@ -2,7 +2,7 @@
 
 use crate::{
     rpc::Caller,
-    security::Role,
+    security::{Folder, Role},
     wire::{CameraList, CameraStatusOf, Error, GetCameraStatus, Snapshot, TakeSnapshot},
 };
 
@@ -23,5 +23,7 @@ pub(crate) fn get_camera_status(caller: &Caller, wish: &GetCameraStatus) -> Resu
 /// A picture of now.
 pub(crate) async fn take_snapshot(caller: Caller, wish: TakeSnapshot) -> Result<Snapshot, Error> {
     let taken = caller.controller().take_snapshot(wish.device, wish.request).await;
-    taken.map(Into::into).map_err(|error| caller.failed(error))
+    let taken = taken.map_err(|error| caller.failed(error))?;
+    let url = caller.download_url(Folder::Snapshots, &taken.filename, taken.device);
+    Ok(Snapshot::new(taken, url))
 }

@@ -4,6 +4,7 @@ use control::api::FileQuery;
 
 use crate::{
     rpc::Caller,
+    security::Folder,
     wire::{
         Error, ExportRecording, Exported, FileList, ListFiles, OfCamera, RecordingEntry, SnapshotEntry,
         StartRecording, Started, Stopped,
@@ -24,8 +25,11 @@ pub(crate) async fn stop_recording(caller: Caller, of: OfCamera) -> Result<Stopp
 
 /// A clip out of a camera's recordings; it lies in their folder when this returns.
 pub(crate) async fn export_recording(caller: Caller, wish: ExportRecording) -> Result<Exported, Error> {
-    let clip = caller.controller().export_recording(wish.device, wish.request).await;
-    clip.map(Into::into).map_err(|error| caller.failed(error))
+    let device = wish.device;
+    let clip = caller.controller().export_recording(device, wish.request).await;
+    let clip = clip.map_err(|error| caller.failed(error))?;
+    let url = caller.download_url(Folder::Recordings, &clip.filename, device);
+    Ok(Exported::new(clip, url))
 }
 
 /// Files of recordings.
@@ -35,7 +39,11 @@ pub(crate) async fn list_recordings(
 ) -> Result<FileList<RecordingEntry>, Error> {
     let (limit, offset) = (list.limit, list.offset);
     let page = caller.controller().list_recordings(query(&caller, list)).await;
-    page.map(|page| FileList::new(page, limit, offset)).map_err(|error| caller.failed(error))
+    let page = page.map_err(|error| caller.failed(error))?;
+    Ok(FileList::new(page, limit, offset, |file| {
+        let url = caller.download_url(Folder::Recordings, &file.filename, file.device);
+        RecordingEntry::new(file, url)
+    }))
 }
 
 /// Snapshots.
@@ -45,7 +53,11 @@ pub(crate) async fn list_snapshots(
 ) -> Result<FileList<SnapshotEntry>, Error> {
     let (limit, offset) = (list.limit, list.offset);
     let page = caller.controller().list_snapshots(query(&caller, list)).await;
-    page.map(|page| FileList::new(page, limit, offset)).map_err(|error| caller.failed(error))
+    let page = page.map_err(|error| caller.failed(error))?;
+    Ok(FileList::new(page, limit, offset, |file| {
+        let url = caller.download_url(Folder::Snapshots, &file.filename, file.device);
+        SnapshotEntry::new(file, url)
+    }))
 }
 
 fn query(caller: &Caller, list: ListFiles) -> FileQuery {

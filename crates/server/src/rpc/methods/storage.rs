@@ -4,6 +4,7 @@ use control::api::ChosenRecordings;
 
 use crate::{
     rpc::Caller,
+    security::Folder,
     wire::{
         CleanUp, CleanedUp, Error, Nothing, OfFile, OfRecordings, Protected, RecordingInfo, Removed,
         Retention, SetRetention, SnapshotInfo, StorageInfo,
@@ -13,13 +14,17 @@ use crate::{
 /// Everything about one file of a recording.
 pub(crate) async fn get_recording_info(caller: Caller, of: OfFile) -> Result<RecordingInfo, Error> {
     let found = caller.controller().recording(of.filename, caller.visible().as_deref()).await;
-    found.map(Into::into).map_err(|error| caller.failed(error))
+    let found = found.map_err(|error| caller.failed(error))?;
+    let url = caller.download_url(Folder::Recordings, &found.file.filename, found.file.device);
+    Ok(RecordingInfo::new(found, url))
 }
 
 /// Everything about one snapshot.
 pub(crate) async fn get_snapshot_info(caller: Caller, of: OfFile) -> Result<SnapshotInfo, Error> {
     let found = caller.controller().snapshot(of.filename, caller.visible().as_deref()).await;
-    found.map(Into::into).map_err(|error| caller.failed(error))
+    let found = found.map_err(|error| caller.failed(error))?;
+    let url = caller.download_url(Folder::Snapshots, &found.file.filename, found.file.device);
+    Ok(SnapshotInfo::new(found, url))
 }
 
 /// Removes recordings.

@@ -1,0 +1,41 @@
+//! `GET /metrics`: for Prometheus, which comes from a known address or with an admin's credential.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{credentials, guard::Visitor, refusal::failure};
+use crate::{app::App, metrics, security::Role, wire::Error};
+
+/// The page, or why not.
+pub(super) async fn page(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(error) = may_read(&app, &headers, &visitor) {
+        return failure(&error);
+    }
+    match metrics::render(&app.service).await {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => failure(&error),
+    }
+}
+
+fn may_read(app: &App, headers: &HeaderMap, visitor: &Visitor) -> Result<(), Error> {
+    // A bad credential is refused wherever it comes from.
+    let shown = credentials::shown(app, headers, visitor)?;
+    if app.live.get().allow_metrics_from.iter().any(|network| network.holds(visitor.peer.address)) {
+        return Ok(());
+    }
+    match shown {
+        None => Err(Error::unauthenticated("send an admin's token or key, or see metrics.allow_from")),
+        Some(principal) if principal.role < Role::Admin => Err(Error::forbidden(Role::Admin, principal.role)),
+        Some(_) => Ok(()),
+    }
+}

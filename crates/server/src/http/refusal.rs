@@ -1,0 +1,53 @@
+//! Refusals as JSON, with the HTTP status that the contract's codes come to.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::wire::{Code, Error};
+
+/// A refusal that is HTTP's alone.
+pub(super) fn refusal(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({"status": status.as_u16(), "reason": reason}))).into_response()
+}
+
+/// An error of the API as the whole answer.
+pub(super) fn failure(error: &Error) -> Response {
+    let status = status(error);
+    let body = json!({"status": status.as_u16(), "reason": error.reason(), "error": error.to_value()});
+    with_hints((status, Json(body)).into_response(), error)
+}
+
+/// Says what a client can do about it.
+pub(super) fn with_hints(mut response: Response, error: &Error) -> Response {
+    let headers = response.headers_mut();
+    if error.is(Code::AuthenticationRequired) {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(ms) = error.retry_after_ms() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
+    response
+}
+
+/// What a code is in HTTP's words.
+pub(super) fn status(error: &Error) -> StatusCode {
+    let known = [
+        (Code::AuthenticationRequired, StatusCode::UNAUTHORIZED),
+        (Code::InsufficientPermissions, StatusCode::FORBIDDEN),
+        (Code::RateLimited, StatusCode::TOO_MANY_REQUESTS),
+        (Code::InvalidParams, StatusCode::BAD_REQUEST),
+        (Code::CameraNotFound, StatusCode::NOT_FOUND),
+        (Code::FileNotFound, StatusCode::NOT_FOUND),
+        (Code::DeviceBusy, StatusCode::CONFLICT),
+        (Code::InvalidState, StatusCode::CONFLICT),
+        (Code::Unsupported, StatusCode::NOT_IMPLEMENTED),
+        (Code::DependencyFailed, StatusCode::SERVICE_UNAVAILABLE),
+        (Code::StorageFull, StatusCode::INSUFFICIENT_STORAGE),
+    ];
+    let found = known.into_iter().find(|(code, _)| error.is(*code));
+    found.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| status)
+}

@@ -1,0 +1,149 @@
+//! `POST /rpc`: the same methods, for clients that keep no connection.
+
+use std::{collections::VecDeque, future::ready, sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::{FutureExt, StreamExt, future::Either, stream::FuturesOrdered};
+use serde_json::json;
+
+use super::{
+    credentials,
+    guard::{Visitor, only},
+    refusal::{refusal, status, with_hints},
+};
+use crate::{
+    app::App,
+    rpc::{self, Begun, Message, Reply, correlation_id},
+    security::Session,
+    wire::{Code, Error},
+};
+
+/// Longest time for a whole body to come.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut session = Session::of_request(correlation_id());
+    match credentials::shown(&app, &parts.headers, &visitor) {
+        Ok(None) => {}
+        Ok(Some(principal)) => session.begin(principal),
+        Err(error) => {
+            let text = json!({"jsonrpc": "2.0", "id": null, "error": error.to_value()}).to_string();
+            return single(Reply { text, error: Some(error) });
+        }
+    }
+    if !is_json(&parts.headers) {
+        return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
+    }
+    if *app.stopping.borrow() {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping");
+    }
+    let body = match read(&app, &parts.headers, body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    // What is not UTF-8 is not JSON: the replacement characters make it neither.
+    let text = String::from_utf8_lossy(&body);
+    let message =
+        if matches!(text, std::borrow::Cow::Borrowed(_)) { rpc::read(&text) } else { rpc::read("") };
+    drop(text);
+    drop(body);
+    let mut begin =
+        async |item| rpc::begin(&app.service, &app.commands, item, &mut session, &visitor.peer).await;
+    match message {
+        Message::Refused(text) => single(Reply { text, error: None }),
+        Message::Single(item) => {
+            let reply = match begin(item).await {
+                Begun::Done(reply) => reply,
+                Begun::Working(work, _) => work.await,
+            };
+            reply.map_or_else(|| StatusCode::NO_CONTENT.into_response(), single)
+        }
+        Message::Batch(items) => {
+            let mut texts = Vec::with_capacity(items.len());
+            let mut work = FuturesOrdered::new();
+            for item in VecDeque::from(items) {
+                while work.len() >= app.websocket.max_in_flight {
+                    texts.extend(work.next().await.flatten());
+                }
+                work.push_back(
+                    match begin(item).await {
+                        Begun::Done(reply) => Either::Left(ready(reply)),
+                        Begun::Working(work, _) => Either::Right(work),
+                    }
+                    .map(|reply: Option<Reply>| reply.map(|reply| reply.text)),
+                );
+            }
+            while let Some(text) = work.next().await {
+                texts.extend(text);
+            }
+            match rpc::batch(&texts) {
+                Some(text) => json_text(StatusCode::OK, text),
+                None => StatusCode::NO_CONTENT.into_response(),
+            }
+        }
+    }
+}
+
+/// The whole body, within its limits of size and time.
+#[expect(clippy::result_large_err, reason = "a refusal is a whole response")]
+async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Response> {
+    let max = app.websocket.max_message_bytes;
+    let large = || {
+        let refused = refusal(StatusCode::PAYLOAD_TOO_LARGE, "larger than websocket.max_message_size");
+        Err(([(header::CONNECTION, "close")], refused).into_response())
+    };
+    let told = only(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if told.is_some_and(|length| length > max as u64) {
+        return large();
+    }
+    let reading = async {
+        let place = app.places.bodies.acquire().await;
+        let whole = to_bytes(body, max).await;
+        drop(place);
+        whole
+    };
+    match tokio::time::timeout(BODY_TIME, reading).await {
+        Ok(Ok(body)) => Ok(body),
+        // Only a body without a length told in advance can turn out too large here.
+        Ok(Err(_)) if told.is_none() => large(),
+        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "the body did not come whole")),
+        Err(_) => {
+            let refused = refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+            Err(([(header::CONNECTION, "close")], refused).into_response())
+        }
+    }
+}
+
+/// `application/json`, with whatever parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = only(headers, &header::CONTENT_TYPE).and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// One reply: some errors have a status of their own.
+fn single(reply: Reply) -> Response {
+    let Reply { text, error } = reply;
+    let told = error.filter(|error| {
+        let codes = [Code::AuthenticationRequired, Code::InsufficientPermissions, Code::RateLimited];
+        codes.into_iter().any(|code| Error::is(error, code))
+    });
+    match told {
+        None => json_text(StatusCode::OK, text),
+        Some(error) => with_hints(json_text(status(&error), text), &error),
+    }
+}
+
+fn json_text(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
