@@ -249,9 +249,10 @@ impl Controller {
         self.0.leases.stop(id, principal)
     }
 
-    /// Ends what is kept ready for `principal`; says how many streams that were.
-    pub fn end_leases(&self, principal: &str) -> usize {
-        self.0.leases.end(principal)
+    /// Ends what is kept ready for those who are `gone`, asked with the principal and the time since when;
+    /// says how many streams that were.
+    pub fn end_leases(&self, gone: impl Fn(&str, SystemTime) -> bool) -> usize {
+        self.0.leases.end(gone)
     }
 
     /// Ends the sessions of all who watch in a name that is `gone`; says how many. Names are those of

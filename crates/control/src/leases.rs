@@ -82,11 +82,11 @@ impl Leases {
         })
     }
 
-    /// Gives up all leases of a principal; says how many.
-    pub(crate) fn end(&self, principal: &str) -> usize {
+    /// Gives up the leases of those who are `gone`; says how many.
+    pub(crate) fn end(&self, gone: impl Fn(&str, SystemTime) -> bool) -> usize {
         let ended: Vec<Held> = lock(&self.table)
             .held
-            .extract_if(.., |(_, theirs), _| theirs == principal)
+            .extract_if(.., |(_, principal), held| gone(principal, held.start_time))
             .map(|(_, held)| held)
             .collect();
         ended.len()

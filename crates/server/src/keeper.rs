@@ -1,6 +1,6 @@
 //! Keeps API keys in step with their file: reads it again when the command line has changed it, and
-//! writes down now and then when keys were used. Sends viewers away when something was revoked; sessions
-//! see to that themselves. Decides nothing about keys.
+//! writes down now and then when keys were used. Sends viewers away, and ends leases, when something was revoked;
+//! sessions see to that themselves. Decides nothing about keys.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -46,6 +46,7 @@ pub(crate) async fn keep(
             },
             Ok(()) = changes.changed() => {
                 viewing::end_revoked(&service);
+                end_leases(&service);
                 service.events.end_revoked(|principal| service.access.is_good(principal));
             }
             () = service.access.keys().used(), if save_at.is_none() => save_at = Some(Instant::now() + SAVE_USED),
@@ -57,6 +58,15 @@ pub(crate) async fn keep(
         }
     }
     save(service).await;
+}
+
+/// Streams are not kept ready for those who may not ask for them any more.
+fn end_leases(service: &Service) {
+    let ended =
+        service.controller.end_leases(|principal, since| service.access.was_turned_out(principal, since));
+    if ended > 0 {
+        tracing::info!(ended, "streams are no longer kept ready: what asked for them was revoked");
+    }
 }
 
 /// A function of its own: the guard `wait_for` returns must not live across another await.
@@ -73,7 +83,7 @@ async fn changed(watch: &mut Option<FileWatch>) -> io::Result<Vec<PathBuf>> {
 }
 
 async fn reload(service: Arc<Service>) {
-    let outcome = spawn_blocking(move || service.access.keys().reload()).await;
+    let outcome = spawn_blocking(move || service.access.reload_keys()).await;
     if let Ok(Err(what)) = outcome {
         tracing::error!(what, "the file of API keys is wrong; the keys read before still count");
     }

@@ -1,5 +1,6 @@
 //! The RTSP front: sockets and tasks around the engine's connections. Viewers only.
 
+mod crowd;
 mod session;
 mod udp;
 mod viewers;
@@ -25,8 +26,6 @@ use crate::{
     path::{Path, PathName},
 };
 
-/// RTSP connections at once; each may cost a thread of nothing, but a lagging one megabytes.
-const MAX_CONNECTIONS: usize = 512;
 /// What the kernel may hold back for one viewer. Left to itself it would hide a minute of lag.
 const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// Pause after a failed accept (usually no descriptors left): others may close meanwhile.
@@ -91,21 +90,25 @@ pub(crate) async fn serve(
     if let Some(udp) = &context.udp {
         tasks.spawn(udp.clone().listen());
     }
-    let helpers = tasks.len();
+    let crowd = crowd::Crowd::default();
     // Told once for each time it fills up: a flood must not fill the log.
     let mut full = false;
     loop {
         tokio::select! {
             accepted = bound.listener.accept() => match accepted {
-                Ok((stream, peer)) if tasks.len() - helpers < MAX_CONNECTIONS => {
-                    full = false;
-                    tasks.spawn(connection(stream, peer, context.clone()));
-                }
-                Ok((_, peer)) => {
-                    if !std::mem::replace(&mut full, true) {
-                        tracing::warn!(%peer, "too many RTSP connections: refused, and more until one ends");
+                Ok((stream, peer)) => match crowd.enter(peer.ip()) {
+                    Some(place) => {
+                        full = false;
+                        let connection = connection(stream, peer, context.clone());
+                        tasks.spawn(async move {
+                            connection.await;
+                            drop(place);
+                        });
                     }
-                }
+                    None => if !std::mem::replace(&mut full, true) {
+                        tracing::warn!(%peer, "too many RTSP connections: refused, and more until one ends");
+                    },
+                },
                 Err(error) => {
                     tracing::warn!(%error, "RTSP accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -113,6 +113,11 @@ impl Audit {
         self.put(Line::own(Event::Configuration, Some("reload"), outcome, Some(keys.join(", "))));
     }
 
+    /// The file of API keys is different: somebody changed it who did not call.
+    pub(crate) fn keys_changed(&self, keys: &[String]) {
+        self.put(Line::own(Event::Configuration, Some("api-key"), Outcome::Done, Some(keys.join(", "))));
+    }
+
     /// The service ends; so does the log, when everything is written.
     pub(crate) async fn close(&self) {
         self.put(Line::own(Event::Stop, Some("serve"), Outcome::Done, None));
@@ -124,7 +129,6 @@ impl Audit {
     }
 
     /// How far the chain goes: lines ever written, and the last one's MAC in hex.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a metric reads it as soon as there are metrics"))]
     pub(crate) fn head(&self) -> (u64, String) {
         let head = self.shared.state().1.unwrap_or(Head::NONE);
         (head.count, chain::to_hex(&head.mac))
@@ -137,7 +141,7 @@ impl Audit {
 
     /// Can a line be written now? Asks the file system, not only what the last attempt told: a disk may
     /// have filled, or a file gone, since.
-    fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         let turn = self.shared.turn.load(Ordering::Acquire);
         if !self.shared.writable.load(Ordering::Acquire) {
             return false;

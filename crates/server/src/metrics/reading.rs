@@ -36,6 +36,8 @@ pub(crate) struct Reading {
     pub(super) cameras: Vec<(Camera, Option<Stream>)>,
     pub(super) recorded: Vec<CameraId>,
     pub(super) counts: Counts,
+    /// How far the audit log goes: lines ever written, and the last one's MAC.
+    pub(super) audit: (u64, String),
 }
 
 impl Reading {
@@ -70,6 +72,7 @@ impl Reading {
                 .collect(),
             recorded: controller.recorded(),
             counts: controller.counts(),
+            audit: service.audit.head(),
         })
     }
 

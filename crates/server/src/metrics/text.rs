@@ -104,6 +104,9 @@ impl Reading {
             page.gauge("disk_available_bytes", "What may still be written there", space.available as f64)?;
             page.gauge("disk_used_ratio", "What is used of what can be used", space.usage_percent / 100.0)?;
         }
+        let (lines, mac) = &self.audit;
+        let help = "Lines ever written to the audit log; the label is the MAC of the last one";
+        page.gauges("audit_head_lines", help, "mac", [(mac, *lines as f64)])?;
         let (open, websockets) = self.connections;
         page.gauges(
             "connections",

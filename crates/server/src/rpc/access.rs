@@ -16,8 +16,8 @@ use crate::{
     audit::{Audit, Entry, Event, Outcome},
     config::Security,
     security::{
-        Asker, Credential, Failures, Keyring, Limiter, Noted, Principal, Refusal, Revoked, Session, Tokens,
-        block, looks_like_key,
+        Asker, Credential, Failures, Keyring, Limiter, Noted, Owner, Principal, Refusal, Revoked, Session,
+        Tokens, block, looks_like_key,
     },
     wire::Error,
 };
@@ -66,10 +66,20 @@ impl Access {
     /// Takes what a changed configuration says of limits, and reads the keys again. An error changes
     /// nothing. Waits for the disk.
     pub(crate) fn reconfigure(&self, security: &Security) -> Result<(), String> {
-        self.keys.reload()?;
+        self.reload_keys()?;
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner).set(security.limits.clone());
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.set_max(security.max_auth_failures);
+        Ok(())
+    }
+
+    /// Reads the file of API keys again, which the command line may have changed. An error changes nothing.
+    /// Waits for the disk.
+    pub(crate) fn reload_keys(&self) -> Result<(), String> {
+        let told = self.keys.reload()?;
+        if !told.is_empty() {
+            self.audit.keys_changed(&told);
+        }
         Ok(())
     }
 
@@ -98,6 +108,16 @@ impl Access {
                 }
                 Credential::Key { id } => self.keys.is_good(id, principal, now),
             }
+    }
+
+    /// Was whoever had this name ([`Principal::key`]) at `since` turned out meanwhile? A single token that is
+    /// revoked turns its user out of nothing but its own sessions.
+    pub(crate) fn was_turned_out(&self, name: &str, since: SystemTime) -> bool {
+        match Owner::of(name) {
+            Some(Owner::User(user)) => self.revoked.holds(user, None, since),
+            Some(Owner::Key(id)) => !self.keys.lives(id, SystemTime::now()),
+            None => true,
+        }
     }
 
     fn judge(&self, credential: &str) -> Result<Principal, &'static str> {

@@ -101,6 +101,11 @@ impl Keyring {
         })
     }
 
+    /// Is there such a key, and is it good?
+    pub(crate) fn lives(&self, id: &str, now: SystemTime) -> bool {
+        self.with_book(|book| book.get(id).is_some_and(|key| key.judge(now).is_ok()))
+    }
+
     /// All keys, oldest first.
     pub(crate) fn list(&self) -> Vec<ApiKey> {
         let mut keys = self.with_book(Book::list);
@@ -134,12 +139,14 @@ impl Keyring {
         self.used_again.notified().await;
     }
 
-    /// Reads the file again, because somebody changed it. What is not understood changes nothing.
-    pub(crate) fn reload(&self) -> Result<(), String> {
+    /// Reads the file again, because somebody changed it; says what is different, a few words for each key.
+    /// What is not understood changes nothing.
+    pub(crate) fn reload(&self) -> Result<Vec<String>, String> {
         let _one_at_a_time = own(&self.file);
         let book = read(&self.path)?;
+        let told = self.with_book(|before| differences(&before.list(), &book.list()));
         self.believe(book);
-        Ok(())
+        Ok(told)
     }
 
     /// Changes the file, and with it what is believed. When the file cannot be written, nothing changes.
@@ -174,6 +181,23 @@ impl Keyring {
             self.changes.send_modify(|count| *count += 1);
         }
     }
+}
+
+fn differences(before: &[ApiKey], after: &[ApiKey]) -> Vec<String> {
+    let find = |keys: &[ApiKey], id: &str| keys.iter().find(|key| key.id == id).cloned();
+    let new = after.iter().filter_map(|key| {
+        let id = &key.id;
+        match find(before, id) {
+            None => Some(format!("{id} made ({})", key.role.as_str())),
+            Some(old) if key.revoked && !old.revoked => Some(format!("{id} revoked")),
+            Some(mut old) => {
+                old.last_used_at = key.last_used_at;
+                (old != *key).then(|| format!("{id} changed"))
+            }
+        }
+    });
+    let gone = before.iter().filter(|key| find(after, &key.id).is_none());
+    new.chain(gone.map(|key| format!("{} removed", key.id))).collect()
 }
 
 fn read(path: &Path) -> Result<Book, String> {

@@ -30,5 +30,5 @@ pub(crate) use network::Network;
 pub(crate) use revoked::{MAX_JTI_BYTES, NotRevoked, Revoked, Which};
 pub(crate) use role::Role;
 pub(crate) use secret::{Secret, kept_in, load_or_make, make_secret};
-pub(crate) use session::{Credential, Principal, Scope, Session};
+pub(crate) use session::{Credential, Owner, Principal, Scope, Session};
 pub(crate) use ticket::{Ticket, Tickets, holder_name, holder_of};

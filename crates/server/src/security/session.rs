@@ -81,9 +81,29 @@ impl Principal {
     /// Whose limits and leases count as one: all tokens of a user are one caller, each key is another.
     pub(crate) fn key(&self) -> String {
         match &self.credential {
-            Credential::Token { .. } => format!("user:{}", self.user),
-            Credential::Key { id } => format!("key:{id}"),
+            Credential::Token { .. } => format!("{OF_USER}{}", self.user),
+            Credential::Key { id } => format!("{OF_KEY}{id}"),
         }
+    }
+}
+
+const OF_USER: &str = "user:";
+const OF_KEY: &str = "key:";
+
+/// Whose a [`Principal::key`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner<'a> {
+    /// The holder of tokens of this user.
+    User(&'a str),
+    /// The holder of the API key of this id.
+    Key(&'a str),
+}
+
+impl<'a> Owner<'a> {
+    /// Reads what [`Principal::key`] gives.
+    pub(crate) fn of(key: &'a str) -> Option<Self> {
+        let user = key.strip_prefix(OF_USER).map(Self::User);
+        user.or_else(|| key.strip_prefix(OF_KEY).map(Self::Key))
     }
 }
 

@@ -12,6 +12,7 @@ use e2e::PATIENCE;
 use serde_json::{Value, json};
 use testkit::{
     Rpc, Service, Setup, eventually,
+    http::Http,
     service::{SECRET, command, command_output},
     token::{self, Role},
 };
@@ -268,6 +269,28 @@ impl Drop for Mounted {
 }
 
 #[tokio::test]
+async fn the_metric_tells_a_head_that_shows_a_cut_end() {
+    let mut service = Setup::new().start().await;
+    let bearer = format!("Bearer {}", service.token(Role::Admin).await);
+    let page = Http::connect(&service).await.get("/metrics", &[("authorization", &bearer)]).await.text();
+    let line = page.lines().find(|line| line.starts_with("camera_service_audit_head_lines{")).unwrap();
+    let (name, count) = line.rsplit_once(' ').unwrap();
+    let mac = name.split('"').nth(1).unwrap();
+    let head = format!("{count}:{mac}");
+    assert_eq!(verify(&service, &["--head", &head]).await.0, Some(0), "{line}");
+    assert!(service.terminate(PATIENCE).await.success());
+    assert_eq!(verify(&service, &["--head", &head]).await.0, Some(0));
+    // Somebody cuts the end off, and the chain of what is left is whole.
+    let file = service.data_dir().join("audit.log");
+    let text = fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let kept = count.parse::<usize>().unwrap() - 1;
+    fs::write(&file, lines[..kept].join("\n") + "\n").unwrap();
+    assert_eq!(verify(&service, &[]).await.0, Some(0));
+    assert_eq!(verify(&service, &["--head", &head]).await.0, Some(1));
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_privileged_calls_alone_and_is_overcome() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mounted) = Mounted::new(folder.path().to_owned()) else {
@@ -291,6 +314,8 @@ async fn a_full_disk_refuses_privileged_calls_alone_and_is_overcome() {
         }
     }
     refused(&mut admin).await;
+    let status = viewer.ok("get_status", json!({})).await;
+    assert!(status["reasons"].to_string().contains("audit log") && status["status"] != "HEALTHY", "{status}");
     for _ in 0..20 {
         viewer.ok("get_camera_list", json!({})).await;
         // Authentications go on as well; their lines wait.
@@ -305,6 +330,8 @@ async fn a_full_disk_refuses_privileged_calls_alone_and_is_overcome() {
         admin.call("get_storage_info", json!({})).await.ok()
     })
     .await;
+    let status = viewer.ok("get_status", json!({})).await;
+    assert!(!status["reasons"].to_string().contains("audit log"), "{status}");
     eventually("the lines that waited are written", PATIENCE, async || {
         let methods = parsed(&file);
         let count = |method: &str| methods.iter().filter(|line| line["method"] == method).count();

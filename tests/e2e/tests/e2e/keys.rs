@@ -116,6 +116,13 @@ async fn a_key_of_the_command_line_opens_every_door_until_it_is_revoked() {
     session.authenticate(&service.token(Role::Viewer).await).await;
     assert_eq!(admin.ok("list_api_keys", Value::Null).await["keys"][0]["revoked"], true);
     assert_eq!(api_key(&service, &["revoke", "0123456789abcdef"]).await.status.code(), Some(1));
+    // What the command line did stands in the audit log, though nobody called.
+    let entries = admin.ok("get_audit_log", json!({"limit": 1000})).await["entries"].clone();
+    let told = |what: &str| {
+        let lines = entries.as_array().into_iter().flatten().filter(|line| line["method"] == "api-key");
+        lines.filter(|line| line["reason"] == format!("{id} {what}")).count()
+    };
+    assert_eq!((told("made (operator)"), told("revoked")), (1, 1), "{entries}");
     // When it was last used outlives the service.
     assert!(service.terminate(PATIENCE).await.success());
     let text = std::fs::read_to_string(service.data_dir().join("api_keys.json")).unwrap();

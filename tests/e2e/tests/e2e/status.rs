@@ -4,26 +4,16 @@ use std::{fs, time::Duration};
 
 use e2e::{PATIENCE, finished};
 use serde_json::{Value, json};
-use testkit::{Rpc, Service, Setup, eventually, token::Role};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use testkit::{Rpc, Service, Setup, eventually, http::Http, token::Role};
 
 /// Asks for `/metrics`; the status and the body.
 async fn metrics_page(service: &Service, token: Option<&str>) -> (u16, String) {
-    let bearer = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let request =
-        format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{bearer}\r\n", service.address());
-    let mut stream = TcpStream::connect(service.address()).await.expect("the service takes connections");
-    stream.write_all(request.as_bytes()).await.expect("it reads what we ask");
-    let mut answer = String::new();
-    let reading = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
-    reading.expect("an answer in time").expect("an answer that is text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    assert!(status != 200 || head.contains("text/plain; version=0.0.4"), "{head}");
-    (status, body.to_owned())
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers: Vec<(&str, &str)> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+    let answer = Http::connect(service).await.get("/metrics", &headers).await;
+    let kind = answer.header("content-type").unwrap_or_default();
+    assert!(answer.status != 200 || kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    (answer.status, answer.text())
 }
 
 /// The value of one line of the page.

@@ -188,7 +188,7 @@ async fn a_stream_is_kept_ready_for_whoever_asked_and_nobody_else_can_end_that()
     service.ffmpegs_become(0, PATIENCE).await;
     let mut viewer = service.rpc(Role::Viewer).await;
     viewer.err(-32002, "start_streaming", of.clone()).await;
-    assert_eq!(viewer.ok("get_stream_status", of).await["status"], "INACTIVE");
+    becomes_inactive(&mut viewer, &of).await;
 }
 
 #[tokio::test]
@@ -207,6 +207,41 @@ async fn a_stream_is_kept_ready_until_nobody_has_watched_for_a_while() {
     readers_become(&mut rpc, &device, 0).await;
     service.ffmpegs_become(0, PATIENCE).await;
     rpc.err(-32020, "stop_streaming", of).await;
+}
+
+/// Waits until a camera's stream has ended. (Its ffmpeg is gone a moment before that is told.)
+async fn becomes_inactive(rpc: &mut Rpc, of: &Value) {
+    eventually("the stream is inactive", PATIENCE, async || {
+        let told = rpc.call("get_stream_status", of.clone()).await.ok()?;
+        (told["status"] == "INACTIVE").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_kept_ready_for_a_caller_who_was_turned_out() {
+    let setup = Setup::new().test_camera("A", "320x180@15").test_camera("B", "320x180@15");
+    let mut service = setup.start().await;
+    let (a, b) = (service.device("A").await, service.device("B").await);
+    let (a, b) = (json!({"device": a}), json!({"device": b}));
+    let mut admin = service.rpc(Role::Admin).await;
+    let made = admin.ok("create_api_key", json!({"name": "wall", "role": "operator"})).await;
+    let mut wall = service.connect().await;
+    wall.authenticate(made["key"].as_str().unwrap()).await;
+    wall.ok("start_streaming", a.clone()).await;
+    let mut claims = token::claims(Role::Operator);
+    claims["sub"] = json!("alice");
+    let mut alice = service.connect().await;
+    alice.authenticate(&token::signed(&claims)).await;
+    alice.ok("start_streaming", b.clone()).await;
+    assert_eq!(service.ffmpegs().len(), 2);
+
+    admin.ok("revoke_api_key", json!({"id": made["id"]})).await;
+    becomes_inactive(&mut admin, &a).await;
+    assert_eq!(alice.ok("get_stream_status", b.clone()).await["status"], "ACTIVE", "hers is");
+    admin.ok("revoke_token", json!({"user": "alice"})).await;
+    becomes_inactive(&mut admin, &b).await;
+    service.ffmpegs_become(0, PATIENCE).await;
 }
 
 #[tokio::test]

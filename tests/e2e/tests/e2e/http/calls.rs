@@ -141,7 +141,7 @@ async fn bodies_that_are_none() {
 
 #[tokio::test]
 async fn a_command_is_finished_when_its_caller_leaves() {
-    let mut service = Setup::new().test_camera("A", "320x180@5").start().await;
+    let mut service = Setup::new().without_limits().test_camera("A", "320x180@5").start().await;
     let device = service.device("A").await;
     let operator = bearer(&service, Role::Operator).await;
     let mut http = Http::connect(&service).await;
