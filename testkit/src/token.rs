@@ -10,8 +10,8 @@ use crate::{
     time::seconds,
 };
 
-/// How much a caller may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much a caller may do. Who is greater may do all that a lesser one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Look.
     Viewer,

@@ -2,6 +2,7 @@
 //! smallest picture and the shortest time that still prove something; load and long runs are `xtask`'s.
 
 mod audit;
+mod authorisation;
 mod cameras;
 mod cli;
 mod containers;

@@ -18,14 +18,16 @@ pub(crate) fn subscribe_events(caller: &Caller, wish: &SubscribeEvents) -> Resul
     let wishes = Wishes { topics: &topics, devices: wish.devices.as_ref(), since: wish.since.as_ref() };
     let role = caller.principal.role;
     let session = caller.session.as_ref().filter(|session| caller.service.access.is_good(session));
-    let granted = subscriber.subscribe(session, role, &wishes).map_err(|refused| match refused {
+    // A token of the call's own lends the session nothing: the lesser role counts, and is the one told.
+    let counts = session.map_or(role, |session| session.role.min(role));
+    let granted = subscriber.subscribe(session, counts, &wishes).map_err(|refused| match refused {
         Refused::NoSession => Error::new(
             Code::InvalidState,
             "a subscription belongs to a session: call authenticate on this connection",
         )
         .with("state", "NO_SESSION")
         .with("allowed_states", vec!["AUTHENTICATED"]),
-        Refused::Role(least) => Error::forbidden(least, role),
+        Refused::Role(least) => Error::forbidden(least, counts),
     })?;
     Ok(Subscribed {
         subscribed: true,
