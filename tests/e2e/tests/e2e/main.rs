@@ -13,6 +13,7 @@ mod keys;
 mod network;
 mod record;
 mod rtsp_nonsense;
+mod secrets;
 mod snapshot;
 mod sources;
 mod spec;
