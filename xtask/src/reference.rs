@@ -1,4 +1,4 @@
-//! docs/reference.md, made of the OpenRPC document: for each method who may call it, what it takes and what
+//! docs/reference.md, made of the `OpenRPC` document: for each method who may call it, what it takes and what
 //! it gives, member by member. Nothing is known here that the document does not say.
 
 use serde_json::Value;

@@ -83,11 +83,11 @@ async fn verified(data_dir: &Path) -> (Option<i32>, String) {
 
 /// Puts the audit log and its key aside, as a person does for whom the key is known to somebody.
 fn put_aside(service: &Service, archive: &Path) {
-    fs::create_dir(archive).unwrap();
-    for entry in fs::read_dir(service.data_dir()).unwrap().flatten() {
+    fs::create_dir(archive).expect("its parent is this test's own folder");
+    for entry in fs::read_dir(service.data_dir()).expect("the service has made its folder").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name == "audit.key" || name.starts_with("audit.log") {
-            fs::rename(entry.path(), archive.join(name)).unwrap();
+            fs::rename(entry.path(), archive.join(name)).expect("both are on one disk");
         }
     }
 }
