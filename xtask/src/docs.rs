@@ -1,11 +1,11 @@
-//! `xtask docs`: the method table of README.md and docs/openrpc.json, made of what the binary itself says
-//! of its API. `--check` writes nothing and fails when they differ.
+//! `xtask docs`: the method table of README.md, docs/openrpc.json and docs/reference.md, made of what the
+//! binary itself says of its API. `--check` writes nothing and fails when they differ.
 
 use std::{fmt::Write as _, path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::evidence;
+use crate::{evidence, reference};
 
 /// Between these lines of README.md stands the table.
 const BEGIN: &str = "<!-- methods: made by `make docs` -->\n";
@@ -25,6 +25,7 @@ pub(crate) fn run(check: bool) -> Result<(), String> {
     let wanted = [
         (readme_path, format!("{before}{BEGIN}\n{table}\n{END}{after}")),
         (root.join("docs/openrpc.json"), format!("{text}\n")),
+        (root.join("docs/reference.md"), reference::page(&document)?),
     ];
     let mut stale = Vec::new();
     for (path, text) in wanted {

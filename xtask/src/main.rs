@@ -11,6 +11,7 @@ mod evidence;
 mod mediamtx;
 mod publisher;
 mod readers;
+mod reference;
 mod service;
 mod soak;
 mod stats;
@@ -22,7 +23,8 @@ xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of
                            idle first-frame snapshot recording-start ten-cameras api connections
                            rooms
 xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras
-xtask docs [--check]       README.md's table of methods and docs/openrpc.json, from target/debug/camera-service
+xtask docs [--check]       README.md's table of methods, docs/openrpc.json and docs/reference.md, from
+                           target/debug/camera-service
 ";
 
 #[tokio::main(flavor = "current_thread")]

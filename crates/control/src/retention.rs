@@ -1,7 +1,10 @@
 //! What is kept, and the task that takes the rest away by itself.
 
 use std::{
-    path::PathBuf,
+    fs::OpenOptions,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -186,7 +189,7 @@ impl Retention {
         }
         self.0.room.look();
         if believed {
-            if let Err(error) = std::fs::write(&self.0.last_time, time::rfc3339(now)) {
+            if let Err(error) = keep_time(&self.0.last_time, now) {
                 tracing::warn!(%error, "the time could not be kept");
             }
         } else {
@@ -225,6 +228,12 @@ impl Retention {
     fn clock(&self) -> MutexGuard<'_, ClockGuard> {
         self.0.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Keeps what the clock shows, for the next start.
+fn keep_time(file: &Path, now: SystemTime) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(file)?;
+    file.write_all(time::rfc3339(now).as_bytes())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod code;
 pub mod docs;
 pub mod edges;
 pub mod manifests;
+pub mod proofs;
 pub mod sources;
 pub mod tree;
 pub mod words;

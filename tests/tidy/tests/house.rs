@@ -1,7 +1,7 @@
 //! The house rules, asked of this repository: one test a rule. What each rule means and how it can
 //! fail stands beside it in `src`.
 
-use tidy::{Complaint, Text, Tree, docs, edges, manifests, sources, tree, words};
+use tidy::{Complaint, Text, Tree, docs, edges, manifests, proofs, sources, tree, words};
 
 /// Fails with every complaint at once.
 fn quiet(complaints: impl IntoIterator<Item = Complaint>) {
@@ -76,6 +76,14 @@ fn every_room_has_its_page() {
 fn every_figure_has_its_evidence() {
     let tree = Tree::of_repository();
     quiet(tree.ending(".md").iter().flat_map(|page| docs::figures_without_evidence(page, tree.paths())));
+}
+
+#[test]
+fn every_control_has_the_test_that_proves_it() {
+    let tests = proofs::tests(&rust());
+    let pages = Tree::of_repository().texts(|path| path == proofs::CONTROLS);
+    assert!(!pages.is_empty(), "{} is gone", proofs::CONTROLS);
+    quiet(pages.iter().flat_map(|page| proofs::unproved(page, &tests)));
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub(crate) fn document() -> &'static Value {
 }
 
 fn make() -> Value {
-    let settings = SchemaSettings::draft07().with(|settings| {
+    // What is given is described as it is written: then `required` says what always stands there.
+    let settings = SchemaSettings::draft07().for_serialize().with(|settings| {
         settings.definitions_path = DEFINITIONS.into();
         settings.meta_schema = None;
     });

@@ -14,6 +14,7 @@ mod keys;
 mod network;
 mod record;
 mod rtsp_nonsense;
+mod secrets;
 mod snapshot;
 mod sources;
 mod spec;
