@@ -12,10 +12,11 @@ use crate::{
 impl Service {
     /// How the service is, as far as a caller of this scope may know.
     pub(crate) async fn status(&self, scope: &Scope) -> Result<Status, Error> {
-        let health = self.controller.health(scope.cameras().as_deref()).await;
+        let health = self.controller.health().await;
         let health = health.map_err(|error| from_control(error, scope, &correlation_id()))?;
+        let health = health.seen_by(scope.cameras().as_deref());
         // Whoever is answered finds the server running.
         let websocket_server = ComponentState::Running;
-        Ok(Status::new(health, websocket_server, wire::seconds(self.metrics.uptime()), about::VERSION))
+        Ok(Status::new(&health, websocket_server, wire::seconds(self.metrics.uptime()), about::VERSION))
     }
 }

@@ -4,6 +4,7 @@
 mod audit;
 mod cameras;
 mod cli;
+mod clips;
 mod containers;
 mod crash;
 mod events;
