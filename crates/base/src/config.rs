@@ -265,6 +265,17 @@ impl Section<'_> {
         number
     }
 
+    /// Like [`Self::integer`], but may be absent (`null`).
+    pub fn opt_integer(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.optional(key, false)?;
+        let number = text.parse().ok().filter(|n| range.contains(n));
+        if number.is_none() {
+            let (low, high) = (range.start(), range.end());
+            self.problem(key, format!("`{text}` is not a whole number from {low} to {high}, or null"));
+        }
+        number
+    }
+
     /// A TCP or UDP port; 0 lets the system choose.
     pub fn port(&mut self, key: &str, default: u16) -> u16 {
         self.integer(key, u64::from(default), 0..=65535) as u16

@@ -187,7 +187,7 @@ fn over(item: &mut Section<'_>) -> Option<Override> {
         id: camera(item, "id"),
         name,
         size,
-        fps: item.opt_number("fps", 1.0..=120.0).map(|fps| fps as u32),
+        fps: item.opt_integer("fps", 1..=120).map(|fps| fps as u32),
         format,
         bitrate_bps: item.opt_size("bitrate", 16_000..=100_000_000),
         quarter_turns: rotate,
@@ -375,6 +375,7 @@ mod tests {
         let (_, outcome) = read(&json!({"overrides": [
             {"name": "x"}, {"match": {"id": "video0"}}, {"match": {"id": "camera1", "serial": "x"}},
             {"match": {"id": "camera1"}, "format": "nonsense", "rotate": 45, "size": "1x1", "bitrate": "fast"},
+            {"match": {"id": "camera2"}, "fps": 30.5}, {"match": {"id": "camera2"}, "fps": 0},
         ], "names": {"gate": "x", "camera1": ""}}));
         let keys: Vec<_> = outcome.unwrap_err().into_iter().map(|p| p.key).collect();
         let of = |n: usize, key: &str| format!("camera.overrides[{n}].{key}");
@@ -387,6 +388,8 @@ mod tests {
             of(3, "rotate"),
             of(3, "size"),
             of(3, "bitrate"),
+            of(4, "fps"),
+            of(5, "fps"),
             "camera.names.gate".into(),
             "camera.names.camera1".into(),
         ] {

@@ -25,8 +25,10 @@ const MAX_ENTRIES: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) id: CameraId,
-    /// What tells it from others.
+    /// What tells it from others where no serial number does: its name and where it is plugged in.
     pub(crate) key: String,
+    /// Its serial number, which goes with it wherever it is plugged in.
+    pub(crate) serial: Option<String>,
     /// As it called itself.
     pub(crate) name: String,
     pub(crate) kind: Kind,
@@ -75,6 +77,29 @@ impl Known {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.id)
     }
 
+    /// The device that calls itself `name`. `alone`: no other one that is there has its name and serial
+    /// number (makers of cheap cameras give all of them the same).
+    pub(crate) fn id_of_device(
+        &self,
+        key: &str,
+        name: &str,
+        serial: Option<&str>,
+        alone: bool,
+    ) -> Option<CameraId> {
+        let here = |entry: &&Entry| entry.key == key;
+        let same = |entry: &&Entry| entry.serial.as_deref() == serial;
+        let exactly = self.entries.iter().find(|entry| here(entry) && same(entry));
+        let elsewhere = || {
+            let mut all = self.entries.iter().filter(|entry| same(entry) && entry.name == name);
+            let first = all.next().filter(|_| alone && serial.is_some())?;
+            all.next().is_none().then_some(first)
+        };
+        // Its number was not told then, or is not now.
+        let unnumbered =
+            || self.entries.iter().filter(here).find(|entry| entry.serial.is_none() || serial.is_none());
+        exactly.or_else(elsewhere).or_else(unnumbered).map(|entry| entry.id)
+    }
+
     /// Remembers a camera that is there. Another one with its key or its number is forgotten.
     pub(crate) fn note(&mut self, entry: Entry) {
         let same = |old: &Entry| Entry { seen: None, ..old.clone() } == Entry { seen: None, ..entry.clone() };
@@ -82,7 +107,10 @@ impl Known {
             return;
         }
         let entry = Entry { seen: entry.seen.or_else(|| Some(SystemTime::now())), ..entry };
-        self.entries.retain(|old| old.key != entry.key && old.id != entry.id);
+        // One with a serial number of its own, which was plugged in there before, stays known.
+        let another =
+            |old: &Entry| old.serial.is_some() && entry.serial.is_some() && old.serial != entry.serial;
+        self.entries.retain(|old| old.id != entry.id && (old.key != entry.key || another(old)));
         if self.entries.len() < MAX_ENTRIES {
             self.entries.push(entry);
             self.entries.sort_by_key(|entry| entry.id);
@@ -137,7 +165,8 @@ fn to_text(entries: &[Entry]) -> String {
             let seen = entry.seen.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             let seen_ms = seen.map(|since| since.as_millis() as u64);
             json!({
-                "id": entry.id.to_string(), "key": entry.key, "name": entry.name, "kind": kind, "seen_ms": seen_ms
+                "id": entry.id.to_string(), "key": entry.key, "serial": entry.serial, "name": entry.name, "kind": kind,
+                "seen_ms": seen_ms
             })
         })
         .collect();
@@ -158,9 +187,11 @@ fn parse(text: &str) -> Option<Vec<Entry>> {
         Some(Entry {
             id: text("id")?.parse().ok()?,
             key: text("key")?.into(),
+            // Absent in what the first versions wrote.
+            serial: text("serial").map(Into::into),
             name: text("name")?.into(),
             kind,
-            // Absent in what the first versions wrote. Whatever stands there, it stays a date.
+            // The same. Whatever stands there, it stays a date.
             seen: camera
                 .get("seen_ms")
                 .and_then(Value::as_u64)
@@ -183,6 +214,7 @@ mod tests {
         let entry = |id, key: &str| Entry {
             id: CameraId(id),
             key: key.into(),
+            serial: Some("7".into()),
             name: "Cam".into(),
             kind: Kind::V4l2,
             seen: Some(UNIX_EPOCH + Duration::from_millis(1_795_483_519_123)),

@@ -219,7 +219,12 @@ fn listed(
         let free = |id: &CameraId| !taken.contains_key(id) && !reserved.contains(id) && !bound.contains(id);
         (0..=u16::MAX).map(CameraId).find(free)
     };
-    for device in found {
+    let named_alike = |one: &Found, other: &Found| one.name == other.name && one.serial == other.serial;
+    let alone: Vec<bool> = found
+        .iter()
+        .map(|device| found.iter().filter(|other| named_alike(device, other)).count() == 1)
+        .collect();
+    for (device, alone) in found.into_iter().zip(alone) {
         let mut key = key_of(&device);
         // Twins in the same port of two hubs, say: told apart only by the order of their nodes.
         let ambiguous = !keys.insert(key.clone());
@@ -240,7 +245,7 @@ fn listed(
         let wish = CameraId(device.number);
         let id = over
             .and_then(|over| over.id)
-            .or_else(|| known.id_of(&key))
+            .or_else(|| known.id_of_device(&key, &device.name, device.serial.as_deref(), alone))
             .or_else(|| same_node.map(|camera| camera.id))
             .filter(|id| !by_id.contains_key(id))
             .or_else(|| {
@@ -249,8 +254,9 @@ fn listed(
             });
         let Some(id) = id else { break };
         let over = over.or_else(|| of_id(config, id));
+        let serial = device.serial.clone();
         let mut camera = camera_of(id, device, over, config.defaults, ambiguous);
-        known.note(Entry { id, key, name: camera.name.clone(), kind: Kind::V4l2, seen: None });
+        known.note(Entry { id, key, serial, name: camera.name.clone(), kind: Kind::V4l2, seen: None });
         named(&mut camera, over, names);
         by_id.insert(id, camera);
     }
@@ -260,7 +266,7 @@ fn listed(
         let Some(id) = id else { break };
         let over = of_id(config, id);
         let mut camera = configured(id, source, over, config.defaults);
-        known.note(Entry { id, key, name: camera.name.clone(), kind: camera.kind, seen: None });
+        known.note(Entry { id, key, serial: None, name: camera.name.clone(), kind: camera.kind, seen: None });
         named(&mut camera, over, names);
         by_id.insert(id, camera);
     }
@@ -275,7 +281,7 @@ fn listed(
     by_id
 }
 
-/// What tells a device from others: its name and where it is plugged in.
+/// What tells a device from others without a serial number: its name and where it is plugged in.
 fn key_of(device: &Found) -> String {
     match &device.bus_info {
         Some(bus) => format!("{}@{bus}", device.name),

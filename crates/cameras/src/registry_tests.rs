@@ -76,6 +76,44 @@ fn a_number_stays_with_its_camera() {
 }
 
 #[test]
+fn a_serial_number_goes_with_its_camera_to_another_port() {
+    let numbered =
+        |number, bus: &str, serial: &str| Found { serial: Some(serial.into()), ..device(number, "A", bus) };
+    let mut house = House::new(&json!({}));
+    assert_eq!(house.look(vec![numbered(0, "usb-1", "s1"), numbered(1, "usb-2", "s2")]), "+0 +1");
+    assert_eq!(house.look(vec![]), "-0 -1");
+    assert_eq!(house.look(vec![numbered(0, "usb-7", "s2")]), "+1", "in a third port");
+    // Both have changed places, and another of the same model is where the first one was.
+    assert_eq!(
+        house.look(vec![numbered(0, "usb-1", "s3"), numbered(1, "usb-2", "s1"), numbered(2, "usb-7", "s2")]),
+        "+0 ~1 +2"
+    );
+    assert_eq!(
+        [0, 1, 2].map(|id| house.node(id).unwrap().to_str().unwrap().to_owned()),
+        ["/dev/video1", "/dev/video2", "/dev/video0"]
+    );
+    // Known from a version that kept no serial number, or seen once without one: the port tells.
+    let mut house = House::new(&json!({}));
+    assert_eq!(house.look(vec![device(3, "A", "usb-1")]), "+3");
+    assert_eq!(house.look(vec![numbered(0, "usb-1", "s1")]), "~3");
+    assert_eq!(house.look(vec![]), "-3");
+    assert_eq!(house.look(vec![numbered(0, "usb-2", "s1")]), "+3");
+}
+
+#[test]
+fn a_serial_number_that_many_share_is_none() {
+    let cheap = |number, bus: &str| Found { serial: Some("0001".into()), ..device(number, "A", bus) };
+    let mut house = House::new(&json!({}));
+    assert_eq!(house.look(vec![cheap(0, "usb-1"), cheap(1, "usb-2")]), "+0 +1");
+    assert_eq!(house.look(vec![cheap(0, "usb-2")]), "-0 ~1", "the port tells which one is left");
+    assert_eq!(house.look(vec![cheap(0, "usb-2"), cheap(1, "usb-1")]), "+0");
+    assert_eq!(
+        (house.node(0), house.node(1)),
+        (Some(Path::new("/dev/video1")), Some(Path::new("/dev/video0")))
+    );
+}
+
+#[test]
 fn twins_are_told_apart_by_order_only_and_say_so() {
     let mut house = House::new(&json!({}));
     assert_eq!(house.look(vec![device(0, "A", "usb-1"), device(1, "A", "usb-1")]), "+0 +1");
@@ -121,6 +159,7 @@ fn only_what_is_gone_can_be_forgotten() {
     known.note(Entry {
         id: CameraId(4),
         key: "A@usb-1".into(),
+        serial: None,
         name: "A".into(),
         kind: Kind::V4l2,
         seen: None,

@@ -25,7 +25,7 @@ use crate::{
     data_dir::{self, Held},
     error::{Error, Kind, Result},
     events::Events,
-    export,
+    export, health_watch,
     leases::Leases,
     pictures::Pictures,
     plugged::Plugged,
@@ -83,7 +83,7 @@ impl Controller {
         let launcher = Launcher::own_binary(CHILD_SUBCOMMAND);
         let ffmpeg = Arc::<OnceLock<Ffmpeg>>::default();
         // Nobody waits for it: a small machine takes seconds to load ffmpeg for the first time.
-        tokio::spawn(look_for_ffmpeg(launcher.clone(), ffmpeg.clone()));
+        tokio::spawn(look_for_ffmpeg(launcher.clone(), ffmpeg.clone(), events.clone()));
         let cameras = Cameras::open(&config.cameras, config.data_dir.join(KNOWN_CAMERAS)).map_err(|e| {
             Error::new(Kind::Internal, "the list of known cameras cannot be read").with_private(e)
         })?;
@@ -138,7 +138,14 @@ impl Controller {
         let weak = Arc::downgrade(&controller.0);
         let list = move || weak.upgrade().map(|inner| Self(inner).cameras());
         let (failures, plugged) = (controller.0.paths.failures(), controller.0.plugged.changes());
-        tokio::spawn(camera_watch::watch(list, failures, plugged, events, told));
+        tokio::spawn(camera_watch::watch(list, failures, plugged, events.clone(), told.clone()));
+        let weak = Arc::downgrade(&controller.0);
+        let look = move || {
+            let weak = weak.clone();
+            async move { Self(weak.upgrade()?).facts().await.ok() }
+        };
+        let health = controller.health().await?;
+        tokio::spawn(health_watch::watch(look, health, events, told));
         Ok(controller)
     }
 
@@ -200,6 +207,8 @@ impl Controller {
 
     /// A picture of now, as a file.
     pub async fn take_snapshot(&self, id: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
+        // What was asked for first, then what can be done.
+        self.0.snapshots.check(&request)?;
         self.usable(id)?;
         let taken = self.0.snapshots.take(id, request).await;
         self.0.recordings.counts.snapshot(taken.is_ok());
@@ -480,7 +489,7 @@ impl Controller {
     }
 }
 
-async fn look_for_ffmpeg(launcher: Launcher, told: Arc<OnceLock<Ffmpeg>>) {
+async fn look_for_ffmpeg(launcher: Launcher, told: Arc<OnceLock<Ffmpeg>>, events: Events) {
     let ffmpeg = paths::probe_ffmpeg(&launcher).await;
     match &ffmpeg {
         Ffmpeg::Version(version) => tracing::info!(version, "ffmpeg found"),
@@ -491,4 +500,5 @@ async fn look_for_ffmpeg(launcher: Launcher, told: Arc<OnceLock<Ffmpeg>>) {
     }
     // Nobody else sets it.
     let _ = told.set(ffmpeg);
+    events.stir();
 }

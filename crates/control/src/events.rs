@@ -10,9 +10,9 @@ use std::{
 };
 
 use base::CameraId;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
-use crate::api::Camera;
+use crate::api::{Camera, Health};
 
 /// News on the bus that nobody has taken yet. Its reader does nothing but write them down.
 const CAPACITY: usize = 1024;
@@ -37,14 +37,9 @@ pub enum Event {
     Storage {
         /// What is used of what can be used, as df(1) counts it.
         usage_percent: f64,
-        /// Where that is.
-        level: StorageLevel,
     },
-    /// The wall clock has jumped (`false`), or is believed again.
-    Clock {
-        /// Files may be removed for their age.
-        believed: bool,
-    },
+    /// The service is better or worse than it was, or for another reason.
+    Health(Health),
     /// The service has started.
     Startup,
     /// The service is about to stop.
@@ -133,6 +128,8 @@ pub enum Heard {
 pub struct Events {
     sender: mpsc::Sender<News>,
     lost: Arc<AtomicU64>,
+    /// Health may be another one now.
+    stirred: Arc<Notify>,
 }
 
 /// The end at which they come out, in order.
@@ -146,15 +143,28 @@ pub struct Feed {
 pub fn bus() -> (Events, Feed) {
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let lost = Arc::<AtomicU64>::default();
-    (Events { sender, lost: lost.clone() }, Feed { receiver, lost })
+    (Events { sender, lost: lost.clone(), stirred: Arc::default() }, Feed { receiver, lost })
 }
 
 impl Events {
     /// Tells it and does not wait: what finds no room is counted.
     pub(crate) fn tell(&self, event: Event) {
+        if !matches!(event, Event::Health(_) | Event::SnapshotTaken { .. }) {
+            self.stir();
+        }
         if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(News::now(event)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Something has changed on which health may depend, and which is no event of its own.
+    pub(crate) fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
+    /// Waits until health may be another one than at the last call.
+    pub(crate) async fn stirred(&self) {
+        self.stirred.notified().await;
     }
 }
 

@@ -1,4 +1,5 @@
 //! What works and what does not: facts in, a verdict out. Pure; [`Controller::health`] gathers the facts.
+//! There is one judge: who asks and who is told by an event hear the same.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use base::CameraId;
 use paths::Ffmpeg;
 
 use crate::{
-    api::{CameraStatus, ComponentState, Condition, Health, Visible},
+    api::{CameraStatus, ComponentState, Health, Trouble},
     controller::Controller,
     error::Result,
-    storage::{self, Limits},
+    events::StorageLevel,
 };
 
 /// A recording that was cut short is told for so long: its cause shows by itself while it lasts.
@@ -22,10 +23,10 @@ pub(crate) struct Facts {
     pub(crate) ffmpeg: Option<Ffmpeg>,
     /// Viewers find somebody at the RTSP port.
     pub(crate) rtsp_served: bool,
-    /// What is used of what can be used; `None`: the disk does not answer.
-    pub(crate) disk_usage_percent: Option<f64>,
-    pub(crate) limits: Limits,
-    /// Cameras the caller may know.
+    /// What is used of what can be used, in percent, and where that is; `None`: the disk does not answer.
+    pub(crate) disk: Option<(f64, StorageLevel)>,
+    /// The wall clock may be believed.
+    pub(crate) clock_believed: bool,
     pub(crate) cameras: Vec<(CameraId, CameraStatus)>,
     /// Those of them whose newest recording ended before its time, and how long ago.
     pub(crate) cut_short: Vec<(CameraId, Duration)>,
@@ -34,86 +35,88 @@ pub(crate) struct Facts {
 /// The verdict.
 pub(crate) fn judge(facts: &Facts) -> Health {
     let mut health = Health {
-        condition: Condition::Healthy,
         camera_monitor: ComponentState::Running,
         media_server: ComponentState::Running,
         storage: ComponentState::Running,
         ffmpeg: ComponentState::Running,
-        reasons: Vec::new(),
+        troubles: Vec::new(),
     };
     if !facts.rtsp_served {
         health.media_server = ComponentState::Error;
-        health.worsen(Condition::Unhealthy, "viewers are not served");
+        health.troubles.push(Trouble::ViewersUnserved);
     }
     match &facts.ffmpeg {
         None => health.ffmpeg = ComponentState::Starting,
         Some(Ffmpeg::Version(_)) => {}
-        Some(Ffmpeg::Unclear) => {
-            health.worsen(Condition::Degraded, "ffmpeg does not tell its version");
-        }
+        Some(Ffmpeg::Unclear) => health.troubles.push(Trouble::FfmpegUnclear),
         Some(Ffmpeg::Missing) => {
             health.ffmpeg = ComponentState::Error;
-            health.worsen(Condition::Degraded, "ffmpeg is not installed: only network cameras work");
+            health.troubles.push(Trouble::FfmpegMissing);
         }
     }
-    let Limits { warn_percent, block_percent } = facts.limits;
-    match facts.disk_usage_percent {
+    match facts.disk {
         None => {
             health.storage = ComponentState::Error;
-            health.worsen(Condition::Unhealthy, "the disk for recordings does not answer");
+            health.troubles.push(Trouble::DiskSilent);
         }
-        Some(percent) if percent >= block_percent => {
+        Some((percent, StorageLevel::Full)) => {
             health.storage = ComponentState::Error;
-            health.worsen(
-                Condition::Unhealthy,
-                format!("the disk for recordings is {percent:.0} % full: no recording begins"),
-            );
+            health.troubles.push(Trouble::DiskFull(percent));
         }
-        Some(percent) if percent >= warn_percent => {
-            health.worsen(Condition::Degraded, format!("the disk for recordings is {percent:.0} % full"));
-        }
-        Some(_) => {}
+        Some((percent, StorageLevel::Low)) => health.troubles.push(Trouble::DiskFilling(percent)),
+        Some((_, StorageLevel::Enough)) => {}
     }
-    for (camera, _) in facts.cameras.iter().filter(|(_, status)| *status == CameraStatus::Error) {
-        health.worsen(Condition::Degraded, format!("{camera} cannot be used"));
+    if !facts.clock_believed {
+        health.troubles.push(Trouble::ClockJumped);
     }
-    for (camera, _) in facts.cut_short.iter().filter(|(_, ago)| *ago < TOLD_FOR) {
-        health.worsen(Condition::Degraded, format!("a recording of {camera} was cut short"));
-    }
+    let unusable = facts.cameras.iter().filter(|(_, status)| *status == CameraStatus::Error);
+    health.troubles.extend(unusable.map(|(camera, _)| Trouble::CameraUnusable(*camera)));
+    let cut_short = facts.cut_short.iter().filter(|(_, ago)| *ago < TOLD_FOR);
+    health.troubles.extend(cut_short.map(|(camera, _)| Trouble::CutShort(*camera)));
     health
 }
 
+/// When the verdict will be another one though nothing happens.
+pub(crate) fn changes_in(facts: &Facts) -> Option<Duration> {
+    facts
+        .cut_short
+        .iter()
+        .filter_map(|(_, ago)| TOLD_FOR.checked_sub(*ago))
+        .filter(|left| !left.is_zero())
+        .min()
+}
+
 impl Controller {
-    /// How the service is, as far as the caller may know.
-    pub async fn health(&self, visible: Visible<'_>) -> Result<Health> {
-        let space = self.blocking(files::Files::space).await?;
-        let may_know = |camera: CameraId| visible.is_none_or(|cameras| cameras.contains(&camera));
-        Ok(judge(&Facts {
+    /// How the service is; who may not know all cameras hears what [`Health::seen_by`] leaves.
+    pub async fn health(&self) -> Result<Health> {
+        Ok(judge(&self.facts().await?))
+    }
+
+    pub(crate) async fn facts(&self) -> Result<Facts> {
+        let room = self.room().clone();
+        let disk = self.blocking(move |_| Ok(room.level())).await?;
+        Ok(Facts {
             ffmpeg: self.ffmpeg(),
             rtsp_served: self.serves_rtsp(),
-            disk_usage_percent: space.ok().map(storage::usage_percent),
-            limits: self.limits(),
-            cameras: self
-                .cameras()
-                .into_iter()
-                .filter(|camera| may_know(camera.id))
-                .map(|camera| (camera.id, camera.status))
-                .collect(),
-            cut_short: self.cut_short().into_iter().filter(|(camera, _)| may_know(*camera)).collect(),
-        }))
+            disk: disk.ok().flatten(),
+            clock_believed: self.retention().believes_the_clock(),
+            cameras: self.cameras().into_iter().map(|camera| (camera.id, camera.status)).collect(),
+            cut_short: self.cut_short(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Condition;
 
     fn well() -> Facts {
         Facts {
             ffmpeg: Some(Ffmpeg::Version("7.1".into())),
             rtsp_served: true,
-            disk_usage_percent: Some(50.0),
-            limits: Limits { warn_percent: 80.0, block_percent: 95.0 },
+            disk: Some((50.0, StorageLevel::Enough)),
+            clock_believed: true,
             cameras: vec![(CameraId(0), CameraStatus::Connected), (CameraId(1), CameraStatus::Disconnected)],
             cut_short: Vec::new(),
         }
@@ -122,7 +125,7 @@ mod tests {
     #[test]
     fn all_is_well_and_an_unplugged_camera_is_no_trouble_of_ours() {
         let health = judge(&well());
-        assert_eq!((health.condition, health.reasons), (Condition::Healthy, Vec::new()));
+        assert_eq!((health.condition(), &*health.troubles), (Condition::Healthy, &[] as &[Trouble]));
         assert_eq!(health.ffmpeg, ComponentState::Running);
     }
 
@@ -132,8 +135,8 @@ mod tests {
             let mut facts = well();
             change(&mut facts);
             let health = judge(&facts);
-            assert!(health.reasons.len() <= 1, "{health:?}");
-            (health.condition, health.reasons.concat())
+            assert!(health.troubles.len() <= 1, "{health:?}");
+            (health.condition(), health.troubles.iter().map(ToString::to_string).collect::<String>())
         };
         let told = |condition, reason: &str| (condition, reason.to_owned());
         assert_eq!(
@@ -145,20 +148,24 @@ mod tests {
             told(Condition::Unhealthy, "viewers are not served")
         );
         assert_eq!(
-            verdict(&|facts| facts.disk_usage_percent = Some(80.0)),
+            verdict(&|facts| facts.disk = Some((80.0, StorageLevel::Low))),
             told(Condition::Degraded, "the disk for recordings is 80 % full")
         );
         assert_eq!(
-            verdict(&|facts| facts.disk_usage_percent = Some(95.0)),
+            verdict(&|facts| facts.disk = Some((95.0, StorageLevel::Full))),
             told(Condition::Unhealthy, "the disk for recordings is 95 % full: no recording begins")
         );
         assert_eq!(
-            verdict(&|facts| facts.disk_usage_percent = None),
+            verdict(&|facts| facts.disk = None),
             told(Condition::Unhealthy, "the disk for recordings does not answer")
         );
         assert_eq!(
             verdict(&|facts| facts.cameras[0].1 = CameraStatus::Error),
             told(Condition::Degraded, "camera0 cannot be used")
+        );
+        assert_eq!(
+            verdict(&|facts| facts.clock_believed = false),
+            told(Condition::Degraded, "the clock has jumped: nothing is removed for its age")
         );
         let ended = |ago| move |facts: &mut Facts| facts.cut_short = vec![(CameraId(1), ago)];
         assert_eq!(
@@ -170,12 +177,38 @@ mod tests {
 
     #[test]
     fn the_worst_counts_and_all_are_told() {
-        let facts = Facts { ffmpeg: None, rtsp_served: false, disk_usage_percent: Some(85.0), ..well() };
+        let facts =
+            Facts { ffmpeg: None, rtsp_served: false, disk: Some((85.0, StorageLevel::Low)), ..well() };
         let health = judge(&facts);
-        assert_eq!((health.condition, health.reasons.len()), (Condition::Unhealthy, 2));
+        assert_eq!((health.condition(), health.troubles.len()), (Condition::Unhealthy, 2));
         assert_eq!(
             (health.media_server, health.storage, health.ffmpeg),
             (ComponentState::Error, ComponentState::Running, ComponentState::Starting)
         );
+    }
+
+    #[test]
+    fn news_is_what_changes_anything_but_a_figure_for_who_may_know() {
+        let before = judge(&well());
+        let filling = judge(&Facts { disk: Some((81.0, StorageLevel::Low)), ..well() });
+        let fuller = judge(&Facts { disk: Some((82.0, StorageLevel::Low)), ..well() });
+        assert!(filling.differs(&before) && before.differs(&filling) && !fuller.differs(&filling));
+        let mut facts = well();
+        facts.cameras[0].1 = CameraStatus::Error;
+        let broken = judge(&facts);
+        let seen = |health: &Health, cameras: &[CameraId]| health.clone().seen_by(Some(cameras));
+        assert!(broken.differs(&before));
+        assert!(seen(&broken, &[CameraId(0)]).differs(&seen(&before, &[CameraId(0)])));
+        assert!(!seen(&broken, &[CameraId(1)]).differs(&seen(&before, &[CameraId(1)])));
+        assert_eq!(seen(&broken, &[CameraId(1)]).condition(), Condition::Healthy);
+        let starting = judge(&Facts { ffmpeg: None, ..well() });
+        assert!(before.differs(&starting));
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_waited_for() {
+        assert_eq!(changes_in(&well()), None);
+        let cut_short = [1, 400, 600, 700].map(|s| (CameraId(0), Duration::from_secs(s))).to_vec();
+        assert_eq!(changes_in(&Facts { cut_short, ..well() }), Some(Duration::from_secs(200)));
     }
 }

@@ -14,6 +14,7 @@ mod error;
 pub mod events;
 mod export;
 mod health;
+mod health_watch;
 mod leases;
 mod naming;
 mod pictures;

@@ -208,7 +208,8 @@ impl Recordings {
             .spawn(move || {
                 let ended = recorder.run(&runtime);
                 tracing::info!(%device, recording = recording_id, files = ?ended.files, "recording ended");
-                if ended.trouble.is_some() {
+                // One that never began was refused to whoever asked: nothing was cut short.
+                if ended.trouble.is_some() && !ended.files.is_empty() {
                     all.counts.recording_cut_short();
                     all.lock_cut_short().insert(device, Instant::now());
                 }

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use crate::{
     api::{PolicyType, RetentionChange, RetentionPolicy, SIZE_GB},
     clock_guard::ClockGuard,
-    events::{Event, Events},
+    events::Events,
     room::Room,
     state::State,
 };
@@ -83,7 +83,7 @@ struct Inner {
     files: Files,
     state: Arc<State>,
     clock: Mutex<ClockGuard>,
-    /// The clock, as it was last told.
+    /// The clock, as it was last found.
     believed: AtomicBool,
     events: Events,
     room: Room,
@@ -109,6 +109,11 @@ impl Retention {
 
     pub(crate) fn policy(&self) -> RetentionPolicy {
         self.config().policy
+    }
+
+    /// May files be removed for their age, as far as the last look at the clock told?
+    pub(crate) fn believes_the_clock(&self) -> bool {
+        self.0.believed.load(Ordering::Relaxed)
     }
 
     fn config(&self) -> Config {
@@ -158,6 +163,7 @@ impl Retention {
         let now = SystemTime::now();
         if !dry_run {
             self.clock().trust(Instant::now(), now);
+            self.found(true);
         }
         self.0.files.clean(&self.rules(true), now, dry_run, cameras)
     }
@@ -184,9 +190,7 @@ impl Retention {
     fn by_itself(&self) {
         let now = SystemTime::now();
         let believed = self.clock().believes(Instant::now(), now);
-        if self.0.believed.swap(believed, Ordering::Relaxed) != believed {
-            self.0.events.tell(Event::Clock { believed });
-        }
+        self.found(believed);
         self.0.room.look();
         if believed {
             if let Err(error) = keep_time(&self.0.last_time, now) {
@@ -213,6 +217,13 @@ impl Retention {
             Err(error) => tracing::error!(%error, "retention could not be applied"),
         }
         self.0.room.look();
+    }
+
+    /// The clock may be believed, or not.
+    fn found(&self, believed: bool) {
+        if self.0.believed.swap(believed, Ordering::Relaxed) != believed {
+            self.0.events.stir();
+        }
     }
 
     fn rules(&self, clock_is_right: bool) -> Policy {

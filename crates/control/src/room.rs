@@ -49,13 +49,22 @@ impl Room {
     /// Looks, and tells of a limit that was crossed. A look costs one system call.
     pub(crate) fn look(&self) {
         match self.0.files.space() {
-            Ok(space) => self.seen(space),
+            Ok(space) => _ = self.seen(space),
             Err(error) => tracing::debug!(%error, "the disk could not be looked at"),
         }
+        // That it answers, or does not, may be news, too.
+        self.0.events.stir();
+    }
+
+    /// Looks, too: what is used of what can be used, in percent, and where that is; `None`: the disk does
+    /// not answer.
+    pub(crate) fn level(&self) -> Option<(f64, StorageLevel)> {
+        let space = self.0.files.space().ok()?;
+        Some((usage_percent(space), self.seen(space)))
     }
 
     /// Somebody has looked.
-    pub(crate) fn seen(&self, space: Space) {
+    pub(crate) fn seen(&self, space: Space) -> StorageLevel {
         let usage_percent = usage_percent(space);
         let mut level = self.0.level.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.0.limits.level(usage_percent, *level);
@@ -63,8 +72,9 @@ impl Room {
             *level = now;
             tracing::info!(usage_percent, level = ?now, "room on disk");
             // Under the lock: two who look at once tell in the order in which they found it.
-            self.0.events.tell(Event::Storage { usage_percent, level: now });
+            self.0.events.tell(Event::Storage { usage_percent });
         }
+        now
     }
 }
 

@@ -31,14 +31,14 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
+    /// Does the name fit the format that was asked for, or else is configured?
+    pub(crate) fn check(&self, request: &SnapshotRequest) -> Result<()> {
+        check_name(request.filename.as_deref(), extension(request.format.unwrap_or(self.config.format)))
+    }
+
     pub(crate) async fn take(&self, device: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
         let called = Instant::now();
         let format = request.format.unwrap_or(self.config.format);
-        let extension = match format {
-            PictureFormat::Jpg => "jpg",
-            PictureFormat::Png => "png",
-        };
-        check_name(request.filename.as_deref(), extension)?;
         let (made, taken_at, tier) = self.make(device, &request, format).await?;
         let (size, file_size) = (Size { width: made.width, height: made.height }, made.bytes.len() as u64);
         let captured_at = made.unit.captured;
@@ -46,7 +46,7 @@ impl Snapshots {
             device,
             taken: captured_at,
             name: request.filename.clone(),
-            extension,
+            extension: extension(format),
             bytes: made.bytes,
         };
         let files = self.files.clone();
@@ -86,8 +86,9 @@ impl Snapshots {
         request: &SnapshotRequest,
         format: PictureFormat,
     ) -> Result<(Made, SystemTime, u8)> {
+        let called = Instant::now();
         let (lease, tier) = self.lease(device).await?;
-        let units = self.fresh(&lease, request, tier).await?;
+        let units = self.fresh(&lease, request, tier, called).await?;
         let taken_at = SystemTime::now();
         let made = self
             .pictures
@@ -117,9 +118,16 @@ impl Snapshots {
     }
 
     /// The cached group once its newest picture is as fresh as asked.
-    async fn fresh(&self, lease: &Lease, request: &SnapshotRequest, tier: u8) -> Result<Vec<Arc<Unit>>> {
+    async fn fresh(
+        &self,
+        lease: &Lease,
+        request: &SnapshotRequest,
+        tier: u8,
+        called: Instant,
+    ) -> Result<Vec<Arc<Unit>>> {
+        // What comes after the call is as fresh as can be, however little age was asked for.
         let good = |unit: &Unit| {
-            request.max_age.is_none_or(|age| unit.arrived.elapsed() <= age)
+            request.max_age.is_none_or(|age| unit.arrived >= called || unit.arrived.elapsed() <= age)
                 && request.not_before.is_none_or(|time| unit.captured >= time)
         };
         let units = lease.gop();
@@ -142,6 +150,13 @@ impl Snapshots {
             Err(Error::new(Kind::Dependency { dependency: "camera", retryable: true }, "the stream ended"))
         };
         tokio::time::timeout(patience.max(until(request)), wait).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+fn extension(format: PictureFormat) -> &'static str {
+    match format {
+        PictureFormat::Jpg => "jpg",
+        PictureFormat::Png => "png",
     }
 }
 

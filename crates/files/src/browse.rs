@@ -86,7 +86,8 @@ impl Files {
             segments,
             width,
             height,
-            fps: (seconds > 0.0).then(|| frames as f64 / seconds),
+            // How long the only picture lasts is a guess.
+            fps: (frames > 1 && seconds > 0.0).then(|| frames as f64 / seconds),
             codec: codec.clone(),
             info: self.with_progress(vec![entry]).remove(0),
         })

@@ -89,8 +89,8 @@ impl Film {
     /// Takes the next picture. The first one of a file is written at once, so that the file opens from
     /// its first moment; later ones by the second.
     pub(crate) fn push(&mut self, pts_90k: i64, key: bool, data: Bytes) -> Result<()> {
-        if pts_90k < self.newest_pts_90k && !self.container.holds_b_frames() {
-            return Err(Error::new(Kind::Unsupported, "AVI cannot hold a stream with B-frames"));
+        if pts_90k < self.newest_pts_90k {
+            holds_b_frames(self.container)?;
         }
         self.newest_pts_90k = self.newest_pts_90k.max(pts_90k);
         let (dts, cts_90k) = self.timeline.next(pts_90k);
@@ -175,6 +175,14 @@ impl Film {
     }
 }
 
+/// Pictures that are not shown in the order they are decoded have no place in every container.
+pub(crate) fn holds_b_frames(container: Container) -> Result<()> {
+    if container.holds_b_frames() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Unsupported, "AVI cannot hold a stream with B-frames"))
+}
+
 /// Writes over the head of a file. A few bytes at a time: a kill comes before or after each.
 pub(crate) fn patch(file: &File, patches: &[Patch]) -> std::io::Result<()> {
     patches.iter().try_for_each(|patch| file.write_all_at(&patch.bytes, patch.at))
@@ -187,3 +195,7 @@ fn unwritten(error: &std::io::Error) -> Error {
 fn clamped(distance_90k: i64) -> u32 {
     u32::try_from(distance_90k.max(0)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+#[path = "film_tests.rs"]
+mod tests;

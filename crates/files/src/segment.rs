@@ -12,7 +12,7 @@ use base::{CameraId, Result};
 use media::{Container, ParamSets, Unit};
 
 use crate::{
-    film::{Film, Stock},
+    film::{Film, Stock, holds_b_frames},
     listing::duration_of,
     mark::Mark,
     store::{Files, Writing},
@@ -67,6 +67,10 @@ pub struct Segment {
 
 impl Segment {
     pub(crate) fn begin(files: &Files, new: &NewSegment) -> Result<Self> {
+        // What is told in advance is refused before there is a file.
+        if new.params.info.tells_reordering {
+            holds_b_frames(new.container)?;
+        }
         let (file, writing) = files.create_recording(new.device, new.start, new.container)?;
         let mark = Mark {
             device: new.device,

@@ -111,7 +111,14 @@ impl Bound {
                 return Err(failure);
             }
         };
-        let events = Hub::new(&correlation_id(), websocket.max_queue);
+        let health = match controller.health().await {
+            Ok(health) => health,
+            Err(error) => {
+                controller.shutdown(Duration::ZERO).await;
+                return Err(Failure::Start(error.to_string()));
+            }
+        };
+        let events = Hub::new(&correlation_id(), websocket.max_queue, health);
         events.publish(News::now(Event::Startup));
         tokio::spawn(events.clone().follow(feed));
         let audit = match Audit::open(audit.place(controller.data_dir()), controller.data_dir()) {

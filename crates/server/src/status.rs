@@ -1,6 +1,6 @@
 //! How the service is: what the Controller reports, and what only the server knows.
 
-use control::api::{ComponentState, Condition};
+use control::api::{ComponentState, Trouble};
 
 use crate::{
     about,
@@ -12,14 +12,14 @@ use crate::{
 impl Service {
     /// How the service is, as far as a caller of this scope may know.
     pub(crate) async fn status(&self, scope: &Scope) -> Result<Status, Error> {
-        let health = self.controller.health(scope.cameras().as_deref()).await;
-        let mut health = health.map_err(|error| from_control(error, scope, &correlation_id()))?;
+        let health = self.controller.health().await;
+        let health = health.map_err(|error| from_control(error, scope, &correlation_id()))?;
+        let mut health = health.seen_by(scope.cameras().as_deref());
         if !self.audit.is_writable() {
-            health
-                .worsen(Condition::Degraded, "the audit log cannot be written: privileged calls are refused");
+            health.troubles.push(Trouble::AuditUnwritable);
         }
         // Whoever is answered finds the server running.
         let websocket_server = ComponentState::Running;
-        Ok(Status::new(health, websocket_server, wire::seconds(self.metrics.uptime()), about::VERSION))
+        Ok(Status::new(&health, websocket_server, wire::seconds(self.metrics.uptime()), about::VERSION))
     }
 }

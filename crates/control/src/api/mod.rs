@@ -21,4 +21,4 @@ pub use storage::{
     Storage, Visible,
 };
 pub use streams::{Stream, StreamState, StreamingStarted, StreamingStopped, Viewing};
-pub use system::{ComponentState, Condition, Counts, Health, Readiness, Space, SystemStatus};
+pub use system::{ComponentState, Condition, Counts, Health, Readiness, Space, SystemStatus, Trouble};

@@ -1,6 +1,10 @@
 //! The service as a whole.
 
+use std::fmt;
+
 use base::CameraId;
+
+use super::Visible;
 
 /// Is the service as a whole there?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +54,85 @@ pub enum Condition {
     Unhealthy,
 }
 
+/// One reason not to be well.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trouble {
+    /// Nobody answers at the RTSP port.
+    ViewersUnserved,
+    /// ffmpeg is there, but does not tell its version.
+    FfmpegUnclear,
+    /// ffmpeg is not installed.
+    FfmpegMissing,
+    /// The disk for recordings does not answer.
+    DiskSilent,
+    /// It is too full to begin a recording; in percent.
+    DiskFull(f64),
+    /// It is filling; in percent.
+    DiskFilling(f64),
+    /// The wall clock has jumped.
+    ClockJumped,
+    /// This camera is there, but unusable.
+    CameraUnusable(CameraId),
+    /// The newest recording of this camera ended before its time.
+    CutShort(CameraId),
+    /// The audit log of whoever answers clients cannot be written.
+    AuditUnwritable,
+}
+
+impl Trouble {
+    /// How bad it is.
+    pub fn condition(&self) -> Condition {
+        match self {
+            Self::ViewersUnserved | Self::DiskSilent | Self::DiskFull(_) => Condition::Unhealthy,
+            Self::FfmpegUnclear
+            | Self::FfmpegMissing
+            | Self::DiskFilling(_)
+            | Self::ClockJumped
+            | Self::CameraUnusable(_)
+            | Self::CutShort(_)
+            | Self::AuditUnwritable => Condition::Degraded,
+        }
+    }
+
+    /// The camera it is about: who may not know that one does not hear of this either.
+    fn camera(&self) -> Option<CameraId> {
+        match self {
+            Self::CameraUnusable(camera) | Self::CutShort(camera) => Some(*camera),
+            _ => None,
+        }
+    }
+
+    /// The same trouble, whatever the figures in it?
+    fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other) && self.camera() == other.camera()
+    }
+}
+
+/// For a person.
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ViewersUnserved => f.write_str("viewers are not served"),
+            Self::FfmpegUnclear => f.write_str("ffmpeg does not tell its version"),
+            Self::FfmpegMissing => f.write_str("ffmpeg is not installed: only network cameras work"),
+            Self::DiskSilent => f.write_str("the disk for recordings does not answer"),
+            Self::DiskFull(percent) => {
+                write!(f, "the disk for recordings is {percent:.0} % full: no recording begins")
+            }
+            Self::DiskFilling(percent) => write!(f, "the disk for recordings is {percent:.0} % full"),
+            Self::ClockJumped => f.write_str("the clock has jumped: nothing is removed for its age"),
+            Self::CameraUnusable(camera) => write!(f, "{camera} cannot be used"),
+            Self::CutShort(camera) => write!(f, "a recording of {camera} was cut short"),
+            Self::AuditUnwritable => {
+                f.write_str("the audit log cannot be written: privileged calls are refused")
+            }
+        }
+    }
+}
+
 /// How the service is, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Health {
-    /// The worst of all reasons.
-    pub condition: Condition,
     /// Whoever looks for cameras.
     pub camera_monitor: ComponentState,
     /// Whoever serves viewers.
@@ -63,15 +141,31 @@ pub struct Health {
     pub storage: ComponentState,
     /// The program that encodes.
     pub ffmpeg: ComponentState,
-    /// For a person; empty when all is well.
-    pub reasons: Vec<String>,
+    /// Empty when all is well.
+    pub troubles: Vec<Trouble>,
 }
 
 impl Health {
-    /// Adds a reason to be in this condition, or in a worse one.
-    pub fn worsen(&mut self, condition: Condition, reason: impl Into<String>) {
-        self.condition = self.condition.max(condition);
-        self.reasons.push(reason.into());
+    /// The worst of all troubles.
+    pub fn condition(&self) -> Condition {
+        self.troubles.iter().map(Trouble::condition).max().unwrap_or(Condition::Healthy)
+    }
+
+    /// As far as somebody may know who knows only these cameras.
+    #[must_use]
+    pub fn seen_by(mut self, visible: Visible<'_>) -> Self {
+        let may_know = |camera| visible.is_none_or(|cameras| cameras.contains(&camera));
+        self.troubles.retain(|trouble| trouble.camera().is_none_or(may_know));
+        self
+    }
+
+    /// Would somebody who heard `before` learn anything but a figure?
+    pub fn differs(&self, before: &Self) -> bool {
+        let parts =
+            |health: &Self| (health.camera_monitor, health.media_server, health.storage, health.ffmpeg);
+        let same = self.troubles.len() == before.troubles.len()
+            && self.troubles.iter().zip(&before.troubles).all(|(now, then)| now.is_like(then));
+        !same || parts(self) != parts(before)
     }
 }
 

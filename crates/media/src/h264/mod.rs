@@ -61,6 +61,8 @@ pub struct SpsInfo {
     pub matrix: Matrix,
     /// How many pictures may come before one that is shown earlier: 0 means no B-frames.
     pub reorder_frames: u8,
+    /// The stream says itself that it has B-frames; one that only might does not.
+    pub tells_reordering: bool,
 }
 
 // `fps` is never NaN: it is a quotient of two numbers above zero, checked against a range.

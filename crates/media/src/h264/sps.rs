@@ -41,6 +41,7 @@ pub fn parse_sps(nal: &[u8]) -> Result<SpsInfo, Malformed> {
     info.height =
         full_height.checked_sub(crop_y).filter(|h| *h > 0).ok_or(Malformed("cropped to nothing"))?;
     let told = if bits.bit()? { vui(&mut bits, &mut info)? } else { None };
+    info.tells_reordering = told.is_some_and(|frames| frames > 0);
     info.reorder_frames = match told {
         Some(frames) => frames,
         // Baseline has no B slices; order type 2 forbids reordering (section 8.2.1.3).

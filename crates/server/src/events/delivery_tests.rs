@@ -8,8 +8,8 @@ use std::{
 
 use control::{
     CameraId,
-    api::{Camera, CameraKind, CameraStatus, Viewing},
-    events::{CameraChange, Event, News, RecordingChange, RecordingNews, StorageLevel},
+    api::{Camera, CameraKind, CameraStatus, ComponentState, Health, Trouble, Viewing},
+    events::{CameraChange, Event, News, RecordingChange, RecordingNews},
     units::Size,
 };
 use serde_json::{Value, json};
@@ -54,8 +54,19 @@ fn recording(id: u16) -> Event {
     Event::Recording(RecordingChange::Stop, news)
 }
 
+fn health(troubles: &[Trouble]) -> Health {
+    let running = ComponentState::Running;
+    Health {
+        camera_monitor: running,
+        media_server: running,
+        storage: running,
+        ffmpeg: running,
+        troubles: troubles.to_vec(),
+    }
+}
+
 fn storage() -> Event {
-    Event::Storage { usage_percent: 81.234, level: StorageLevel::Low }
+    Event::Storage { usage_percent: 81.234 }
 }
 
 struct Client {
@@ -98,7 +109,7 @@ impl Client {
 
 #[test]
 fn a_notification_is_the_contract() {
-    let hub = Hub::new(EPOCH, 256);
+    let hub = Hub::new(EPOCH, 256, health(&[]));
     let viewers = ["one.example", "[::1]", "one.example"]
         .map(|host| Client::join(&hub, principal(Role::Operator, Scope::All), host));
     for viewer in &viewers {
@@ -126,13 +137,62 @@ fn a_notification_is_the_contract() {
     assert_eq!(disk["method"], "system_health_update");
     assert_eq!(
         (&shutdown["params"]["status"], &shutdown["params"]["topic"]),
-        (&json!("DEGRADED"), &json!("system.shutdown"))
+        (&json!("HEALTHY"), &json!("system.shutdown"))
     );
 }
 
 #[test]
+fn health_is_told_as_get_status_tells_it_and_as_far_as_one_may_know() {
+    let hub = Hub::new(EPOCH, 256, health(&[]));
+    let all = Client::join(&hub, principal(Role::Viewer, Scope::All), "h");
+    let near = Client::join(&hub, principal(Role::Viewer, Scope::Only([CameraId(1)].into())), "h");
+    for client in [&all, &near] {
+        // A filter on cameras keeps nothing of the service itself away.
+        client.ask(&["system.*"], Some(&[7]), None).unwrap();
+    }
+    let changes: [&[Trouble]; 5] = [
+        &[Trouble::CameraUnusable(CameraId(0))],
+        &[Trouble::CameraUnusable(CameraId(0)), Trouble::CutShort(CameraId(1))],
+        &[Trouble::DiskFull(96.4), Trouble::CameraUnusable(CameraId(0))],
+        // Only a figure: nobody is told.
+        &[Trouble::DiskFull(97.4), Trouble::CameraUnusable(CameraId(0))],
+        &[],
+    ];
+    for troubles in changes {
+        hub.publish(News::now(Event::Health(health(troubles))));
+    }
+    let told = |client: &Client| -> Vec<(Value, Value)> {
+        std::iter::from_fn(|| client.next())
+            .map(|told| {
+                assert_eq!(told["params"]["components"]["ffmpeg"], "RUNNING", "{told}");
+                assert_eq!(told["params"]["topic"], "system.health", "{told}");
+                (told["params"]["status"].clone(), told["params"]["reasons"].clone())
+            })
+            .collect()
+    };
+    let (unusable, cut_short) = ("camera0 cannot be used", "a recording of camera1 was cut short");
+    let full = "the disk for recordings is 96 % full: no recording begins";
+    let expected = [
+        (json!("DEGRADED"), json!([unusable])),
+        (json!("DEGRADED"), json!([unusable, cut_short])),
+        (json!("UNHEALTHY"), json!([full, unusable])),
+        (json!("HEALTHY"), json!([])),
+    ];
+    assert_eq!(told(&all), expected);
+    let expected = [
+        (json!("DEGRADED"), json!([cut_short])),
+        (json!("UNHEALTHY"), json!([full])),
+        (json!("HEALTHY"), json!([])),
+    ];
+    assert_eq!(told(&near), expected);
+    // One who was away hears the same.
+    near.ask(&["system.*"], None, Some(0)).unwrap();
+    assert_eq!(told(&near), expected);
+}
+
+#[test]
 fn who_hears_what() {
-    let hub = Hub::new(EPOCH, 256);
+    let hub = Hub::new(EPOCH, 256, health(&[]));
     let viewer = Client::join(&hub, principal(Role::Viewer, Scope::All), "h");
     assert_eq!(
         viewer.ask(&["camera.*", "recording.stop"], None, None).unwrap_err(),
@@ -163,7 +223,7 @@ fn who_hears_what() {
 
 #[test]
 fn a_session_that_ends_or_changes() {
-    let hub = Hub::new(EPOCH, 256);
+    let hub = Hub::new(EPOCH, 256, health(&[]));
     let operator = principal(Role::Operator, Scope::All);
     let client = Client::join(&hub, operator.clone(), "h");
     let subscriber = client.subscriber();
@@ -216,7 +276,7 @@ fn a_session_that_ends_or_changes() {
 
 #[test]
 fn events_wait_for_the_reply() {
-    let hub = Hub::new(EPOCH, 256);
+    let hub = Hub::new(EPOCH, 256, health(&[]));
     let client = Client::join(&hub, principal(Role::Admin, Scope::All), "h");
     hub.publish(News::now(storage()));
     let (first, second) = (client.subscriber().hold(), client.subscriber().hold());
@@ -245,7 +305,7 @@ impl Chance {
 /// on the same connection, by which what was dropped there may come after all.
 fn comes_and_goes(seed: u64, max_queue: usize, asks_again: bool) -> (Vec<u64>, u64, Vec<u64>) {
     let mut chance = Chance(seed);
-    let hub = Hub::new(EPOCH, max_queue);
+    let hub = Hub::new(EPOCH, max_queue, health(&[]));
     let session = principal(Role::Operator, Scope::Only([CameraId(1), CameraId(2)].into()));
     let new = || Client::join(&hub, session.clone(), "h");
     let mut client = new();
@@ -323,7 +383,7 @@ fn what_is_missing_is_told() {
 
 #[tokio::test]
 async fn all_is_sent_in_the_end() {
-    let hub = Hub::new(EPOCH, 256);
+    let hub = Hub::new(EPOCH, 256, health(&[]));
     let client = Client::join(&hub, principal(Role::Admin, Scope::All), "h");
     client.ask(&["*"], None, None).unwrap();
     hub.publish(News::now(storage()));

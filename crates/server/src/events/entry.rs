@@ -1,5 +1,6 @@
 //! One event as it lies in the journal. Its text is made when the first one wants it, and once however
-//! many do: where the addresses in it depend on the host a client asked for, once for each host.
+//! many do: where the addresses in it depend on the host a client asked for, once for each host; where it
+//! depends on which cameras a client may know, for each who may not know all.
 
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -10,7 +11,10 @@ use axum::extract::ws::Utf8Bytes;
 use control::CameraId;
 
 use super::Topic;
-use crate::wire::{self, EventBody, UrlBase};
+use crate::{
+    security::Scope,
+    wire::{self, EventBody, UrlBase},
+};
 
 /// Hosts for which a text is kept; a client chooses the host it asks for, so there may be any number.
 const MAX_HOSTS: usize = 4;
@@ -43,24 +47,33 @@ impl Entry {
         }
     }
 
-    /// The notification for a client that asked for this host.
-    pub(super) fn text(&self, urls: &UrlBase) -> Utf8Bytes {
+    /// Is there anything in it for somebody of this scope?
+    pub(super) fn tells(&self, scope: &Scope) -> bool {
+        self.body.tells(scope)
+    }
+
+    /// The notification for a client that asked for this host and may know these cameras.
+    pub(super) fn text(&self, urls: &UrlBase, scope: &Scope) -> Utf8Bytes {
+        if self.body.depends_on_scope() && *scope != Scope::All {
+            // Few sessions have a scope, and health changes seldom.
+            return self.written(urls, scope);
+        }
         if self.status_of().is_none() {
-            return self.text.get_or_init(|| self.written(urls)).clone();
+            return self.text.get_or_init(|| self.written(urls, scope)).clone();
         }
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, text)) = texts.iter().find(|(host, _)| host == urls) {
             return text.clone();
         }
-        let text = self.written(urls);
+        let text = self.written(urls, scope);
         if texts.len() < MAX_HOSTS {
             texts.push((urls.clone(), text.clone()));
         }
         text
     }
 
-    fn written(&self, urls: &UrlBase) -> Utf8Bytes {
+    fn written(&self, urls: &UrlBase, scope: &Scope) -> Utf8Bytes {
         let numbered = (self.topic.name(), &*self.epoch, self.seq);
-        wire::event_text(self.topic.method(), numbered, self.at, &self.body, urls).into()
+        wire::event_text(self.topic.method(), numbered, self.at, &self.body, urls, scope).into()
     }
 }

@@ -7,7 +7,10 @@ use std::{
     time::Instant,
 };
 
-use control::events::{Event, Feed, Heard, News, StorageLevel};
+use control::{
+    api::Health,
+    events::{Event, Feed, Heard, News},
+};
 
 use super::{
     Entry, Topic,
@@ -37,37 +40,8 @@ pub(super) struct State {
     /// By topic, then by the subscriber's number.
     pub(super) index: BTreeMap<Topic, BTreeMap<u64, Arc<Subscriber>>>,
     next_number: u64,
-    standing: Standing,
-}
-
-/// What is known of the service's health from what was told.
-#[derive(Debug)]
-struct Standing {
-    clock_believed: bool,
-    storage: StorageLevel,
-}
-
-impl Standing {
-    fn body(&self, started: Instant) -> EventBody {
-        let mut reasons = Vec::new();
-        let mut status = "HEALTHY";
-        if !self.clock_believed {
-            status = "DEGRADED";
-            reasons.push("the clock has jumped: nothing is removed for its age");
-        }
-        match self.storage {
-            StorageLevel::Enough => {}
-            StorageLevel::Low => {
-                status = "DEGRADED";
-                reasons.push("the disk is filling");
-            }
-            StorageLevel::Full => {
-                status = "UNHEALTHY";
-                reasons.push("the disk is too full to begin a recording");
-            }
-        }
-        EventBody::health(status, started.elapsed(), reasons)
-    }
+    /// As it was last told.
+    health: Health,
 }
 
 /// How many hear what.
@@ -78,8 +52,9 @@ pub(crate) struct Stats {
 }
 
 impl Hub {
-    /// `epoch`: another one at each start of the service; `max_queue`: most events waiting for one client.
-    pub(crate) fn new(epoch: &str, max_queue: usize) -> Arc<Self> {
+    /// `epoch`: another one at each start of the service; `max_queue`: most events waiting for one client;
+    /// `health`: how the service is now.
+    pub(crate) fn new(epoch: &str, max_queue: usize, health: Health) -> Arc<Self> {
         let epoch: Arc<str> = epoch.into();
         Arc::new(Self {
             epoch: epoch.clone(),
@@ -89,7 +64,7 @@ impl Hub {
                 journal: Journal::new(epoch, JOURNAL_EVENTS),
                 index: BTreeMap::new(),
                 next_number: 0,
-                standing: Standing { clock_believed: true, storage: StorageLevel::Enough },
+                health,
             }),
         })
     }
@@ -128,15 +103,18 @@ impl Hub {
             Event::SnapshotTaken { device, filename, file_size } => {
                 EventBody::snapshot(device, filename, file_size)
             }
-            Event::Storage { usage_percent, level } => {
-                state.standing.storage = level;
-                EventBody::storage(usage_percent)
+            Event::Storage { usage_percent } => EventBody::storage(usage_percent),
+            Event::Health(now) => {
+                // Judged anew since the start, it may be what is known already.
+                if !now.differs(&state.health) {
+                    return;
+                }
+                let before = std::mem::replace(&mut state.health, now.clone());
+                EventBody::health(Some(before), now, self.started.elapsed())
             }
-            Event::Clock { believed } => {
-                state.standing.clock_believed = believed;
-                state.standing.body(self.started)
+            Event::Startup | Event::Shutdown => {
+                EventBody::health(None, state.health.clone(), self.started.elapsed())
             }
-            Event::Startup | Event::Shutdown => state.standing.body(self.started),
         };
         let entry: Arc<Entry> = state.journal.add(topic, at, body);
         for subscriber in state.index.get(&topic).into_iter().flat_map(BTreeMap::values) {

@@ -83,11 +83,11 @@ impl State {
     fn wants(&self, entry: &Entry, now: SystemTime) -> bool {
         let Some(principal) = &self.heard_by else { return false };
         let Some(devices) = self.asked.get(&entry.topic) else { return false };
-        let about = |device| {
-            principal.scope.holds(device)
-                && devices.as_ref().is_none_or(|devices| devices.ids.contains(&device))
-        };
-        principal.role >= entry.topic.least() && !principal.is_over(now) && entry.device.is_none_or(about)
+        let asked = |device| devices.as_ref().is_none_or(|devices| devices.ids.contains(&device));
+        principal.role >= entry.topic.least()
+            && !principal.is_over(now)
+            && entry.device.is_none_or(asked)
+            && entry.tells(&principal.scope)
     }
 }
 
@@ -276,9 +276,8 @@ impl Subscriber {
         let hub = needs_journal.then(|| self.hub.lock());
         let mut state = self.lock();
         let now = SystemTime::now();
-        if state.held > 0 || state.heard_by.as_ref().is_none_or(|principal| principal.is_over(now)) {
-            return None;
-        }
+        let heard_by = state.heard_by.clone().filter(|principal| !principal.is_over(now));
+        let principal = heard_by.filter(|_| state.held == 0)?;
         loop {
             if hub.is_none() && state.queue.needs_journal() {
                 // It has come to that meanwhile: another turn.
@@ -294,7 +293,7 @@ impl Subscriber {
             let text = match next {
                 // Asked again: the session, its role and its topics may have changed since.
                 Next::Event(entry) if !state.wants(&entry, now) => continue,
-                Next::Event(entry) => entry.text(&self.urls),
+                Next::Event(entry) => entry.text(&self.urls, &principal.scope),
                 Next::Dropped { dropped, last_seq } => {
                     let params = json!({"dropped": dropped, "last_seq": last_seq, "epoch": self.hub.epoch()});
                     notification("events_dropped", &params).into()

@@ -98,8 +98,7 @@ impl Topic {
             Event::Recording(RecordingChange::Error, _) => Self::RecordingError,
             Event::Recording(RecordingChange::Segment, _) => Self::RecordingSegment,
             Event::SnapshotTaken { .. } => Self::SnapshotTaken,
-            // What follows from a clock that jumped is about the service's health.
-            Event::Clock { .. } => Self::SystemHealth,
+            Event::Health(_) => Self::SystemHealth,
             Event::Startup => Self::SystemStartup,
             Event::Shutdown => Self::SystemShutdown,
             Event::Storage { .. } => Self::SystemStorage,

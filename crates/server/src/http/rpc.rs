@@ -26,6 +26,8 @@ use crate::{
 
 /// Longest time for a whole body to come.
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// So much of a body that is too large is taken before it is refused.
+const MAX_SWALLOWED_BYTES: usize = 16 << 20;
 
 pub(super) async fn post(
     State(app): State<Arc<App>>,
@@ -105,6 +107,11 @@ async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<axum::body::
     };
     let told = only(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if told.is_some_and(|length| length > max as u64) {
+        // One who asks before sending sends nothing more once refused.
+        if !headers.contains_key(header::EXPECT) {
+            // An error: it takes too long, and is cut off.
+            let _ = tokio::time::timeout(BODY_TIME, swallow(body)).await;
+        }
         return large();
     }
     let reading = async {
@@ -122,6 +129,18 @@ async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<axum::body::
             let refused = refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
             Err(([(header::CONNECTION, "close")], refused).into_response())
         }
+    }
+}
+
+/// Takes a body and keeps nothing of it: a client that sends everything before it listens would find its
+/// connection broken instead of a refusal. One that is much too large does.
+async fn swallow(body: Body) {
+    let mut chunks = body.into_data_stream();
+    let mut left = MAX_SWALLOWED_BYTES;
+    while let Some(Ok(chunk)) = chunks.next().await
+        && left > chunk.len()
+    {
+        left -= chunk.len();
     }
 }
 

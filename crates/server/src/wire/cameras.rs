@@ -184,7 +184,7 @@ pub(crate) struct TakeSnapshot {
 impl FromParams for TakeSnapshot {
     fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
         let device = params.device()?;
-        let mut request = SnapshotRequest {
+        let request = SnapshotRequest {
             format: params.choice("format", &FORMATS)?,
             quality: params.integer("quality", 1..=100)?.map(|quality| quality as u8),
             filename: params.text("filename")?,
@@ -194,25 +194,26 @@ impl FromParams for TakeSnapshot {
             not_before: params.time("not_before")?,
         };
         if let Some(name) = &request.filename {
-            // A name decides its format unless another was asked for.
-            let format = request.format.unwrap_or_default();
-            check_filename(name, format)?;
-            request.format = Some(format);
+            check_filename(name, request.format)?;
         }
         Ok(Self { device, request })
     }
 }
 
-fn check_filename(name: &str, format: PictureFormat) -> Result<(), Error> {
+/// `format`: what was asked for; what the name must end in without that, whoever knows the configuration
+/// checks.
+fn check_filename(name: &str, format: Option<PictureFormat>) -> Result<(), Error> {
     let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
     if !(1..=100).contains(&name.len()) || name.starts_with('.') || !name.bytes().all(allowed) {
         let reason = "must be 1 to 100 of A-Z a-z 0-9 . _ - and not begin with a dot";
         return Err(Error::param("filename", "pattern", reason));
     }
-    let extension = picture_format(format);
-    match name.rsplit_once('.') {
-        Some((_, theirs)) if theirs == extension => Ok(()),
-        _ => Err(Error::param("filename", "extension", format!("must end in .{extension}"))),
+    match (format.map(picture_format), name.rsplit_once('.')) {
+        (None, _) => Ok(()),
+        (Some(extension), Some((_, theirs))) if theirs == extension => Ok(()),
+        (Some(extension), _) => {
+            Err(Error::param("filename", "extension", format!("must end in .{extension}")))
+        }
     }
 }
 

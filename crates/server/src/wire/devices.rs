@@ -144,7 +144,7 @@ impl Capabilities {
             format,
             width: size.width,
             height: size.height,
-            fps: fps.into_iter().map(|fps| rate((fps * 1000.0).round() / 1000.0)).collect(),
+            fps: fps.into_iter().map(rate).collect(),
         };
         Self {
             device: device.to_string(),

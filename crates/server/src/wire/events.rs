@@ -6,7 +6,8 @@ use std::{
 };
 
 use control::{
-    CameraId, api,
+    CameraId,
+    api::{self, ComponentState, Health},
     events::{RecordingChange, RecordingNews},
 };
 use schemars::JsonSchema;
@@ -17,9 +18,11 @@ use super::{
     UrlBase,
     cameras::Camera,
     error::Error,
+    metrics::Status,
     params::{Devices, FromParams, Params},
     seconds, time,
 };
+use crate::security::Scope;
 
 /// Most topics in one call.
 const MAX_TOPICS: usize = 50;
@@ -34,7 +37,7 @@ pub(crate) enum EventBody {
     Camera(api::Camera),
     Recording(CameraId, RecordingUpdate),
     Snapshot(CameraId, SnapshotUpdate),
-    Health(HealthUpdate),
+    Health(Box<HealthUpdate>),
     Storage(StorageUpdate),
 }
 
@@ -63,12 +66,20 @@ pub(crate) struct SnapshotUpdate {
 }
 
 /// Of the service.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct HealthUpdate {
-    pub(crate) status: &'static str,
-    pub(crate) uptime: f64,
-    pub(crate) version: &'static str,
-    pub(crate) reasons: Vec<&'static str>,
+    /// `None`: it is told whatever was before.
+    before: Option<Health>,
+    now: Health,
+    uptime: Duration,
+}
+
+impl HealthUpdate {
+    fn as_told_to(&self, scope: &Scope) -> Status {
+        let seen = self.now.clone().seen_by(scope.cameras().as_deref());
+        // Whoever is told finds the server running.
+        Status::new(&seen, ComponentState::Running, seconds(self.uptime), crate::about::VERSION)
+    }
 }
 
 /// Of the disk.
@@ -100,14 +111,9 @@ impl EventBody {
         Self::Snapshot(device, SnapshotUpdate { device: device.to_string(), filename, file_size })
     }
 
-    /// `reasons`: why all is not well.
-    pub(crate) fn health(status: &'static str, uptime: Duration, reasons: Vec<&'static str>) -> Self {
-        Self::Health(HealthUpdate {
-            status,
-            uptime: seconds(uptime),
-            version: crate::about::VERSION,
-            reasons,
-        })
+    /// `before`: how it was, if only a difference is worth telling.
+    pub(crate) fn health(before: Option<Health>, now: Health, uptime: Duration) -> Self {
+        Self::Health(Box::new(HealthUpdate { before, now, uptime }))
     }
 
     pub(crate) fn storage(usage_percent: f64) -> Self {
@@ -120,6 +126,27 @@ impl EventBody {
             Self::Camera(camera) => Some(camera.id),
             Self::Recording(device, _) | Self::Snapshot(device, _) => Some(*device),
             Self::Health(_) | Self::Storage(_) => None,
+        }
+    }
+
+    /// Does it say the same to everybody who may hear it?
+    pub(crate) fn depends_on_scope(&self) -> bool {
+        matches!(self, Self::Health(_))
+    }
+
+    /// Does it tell somebody of this scope anything? What changed about a camera they may not know, they
+    /// are not told by a change that shows no difference.
+    pub(crate) fn tells(&self, scope: &Scope) -> bool {
+        match self {
+            Self::Camera(_) | Self::Recording(..) | Self::Snapshot(..) => {
+                self.device().is_none_or(|device| scope.holds(device))
+            }
+            Self::Storage(_) => true,
+            Self::Health(update) => update.before.as_ref().is_none_or(|before| {
+                let cameras = scope.cameras();
+                let seen = |health: &Health| health.clone().seen_by(cameras.as_deref());
+                seen(&update.now).differs(&seen(before))
+            }),
         }
     }
 }
@@ -147,7 +174,7 @@ enum Body<'a> {
     Camera(Camera),
     Recording(&'a RecordingUpdate),
     Snapshot(&'a SnapshotUpdate),
-    Health(&'a HealthUpdate),
+    Health(Status),
     Storage(&'a StorageUpdate),
 }
 
@@ -158,12 +185,13 @@ pub(crate) fn event_text(
     at: SystemTime,
     body: &EventBody,
     urls: &UrlBase,
+    scope: &Scope,
 ) -> String {
     let body = match body {
         EventBody::Camera(camera) => Body::Camera(Camera::new(camera.clone(), urls)),
         EventBody::Recording(_, update) => Body::Recording(update),
         EventBody::Snapshot(_, update) => Body::Snapshot(update),
-        EventBody::Health(update) => Body::Health(update),
+        EventBody::Health(update) => Body::Health(update.as_told_to(scope)),
         EventBody::Storage(update) => Body::Storage(update),
     };
     let params = Told { topic, epoch, seq, timestamp: time(at), body };

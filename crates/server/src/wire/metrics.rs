@@ -31,7 +31,7 @@ pub(crate) struct Components {
 
 impl Status {
     pub(crate) fn new(
-        health: Health,
+        health: &Health,
         websocket_server: ComponentState,
         uptime: f64,
         version: &'static str,
@@ -43,7 +43,7 @@ impl Status {
             ComponentState::Error => "ERROR",
         };
         Self {
-            status: match health.condition {
+            status: match health.condition() {
                 Condition::Healthy => "HEALTHY",
                 Condition::Degraded => "DEGRADED",
                 Condition::Unhealthy => "UNHEALTHY",
@@ -57,7 +57,7 @@ impl Status {
                 storage: word(health.storage),
                 ffmpeg: word(health.ffmpeg),
             },
-            reasons: health.reasons,
+            reasons: health.troubles.iter().map(ToString::to_string).collect(),
         }
     }
 }

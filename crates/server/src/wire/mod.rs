@@ -62,8 +62,10 @@ pub(crate) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// 30 rather than 30.0: many clients read a rate as a whole number.
+/// Three decimals, as much as anybody measures; 30 rather than 30.0: many clients read a rate as a whole
+/// number.
 fn rate(rate: f64) -> Number {
+    let rate = (rate * 1000.0).round() / 1000.0;
     if rate.fract() == 0.0 && (0.0..=1e9).contains(&rate) {
         Number::from(rate as u64)
     } else {

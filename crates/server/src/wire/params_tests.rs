@@ -74,8 +74,8 @@ fn snapshots() {
         (json!({"filename": "../a.jpg"}), "filename pattern"),
         (json!({"filename": "a b.jpg"}), "filename pattern"),
         (json!({"filename": format!("{}.jpg", "a".repeat(97))}), "filename pattern"),
-        (json!({"filename": "a.png"}), "filename extension"),
-        (json!({"filename": "a"}), "filename extension"),
+        (json!({"filename": "a.png", "format": "jpg"}), "filename extension"),
+        (json!({"filename": "a", "format": "png"}), "filename extension"),
         (json!({"filename": "a.jpg", "format": "png"}), "filename extension"),
         (json!({"fromat": "png"}), "fromat unknown"),
     ] {

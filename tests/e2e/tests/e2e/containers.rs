@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use e2e::{PATIENCE, finished, listed};
 use serde_json::{Value, json};
-use testkit::{Rpc, Setup, eventually, ffmpeg, h264, time, token::Role};
+use testkit::{
+    Rpc, Setup,
+    camera::{Camera, Content},
+    eventually, ffmpeg, h264, time,
+    token::Role,
+};
 
 #[tokio::test]
 async fn three_seconds_in_every_container() {
@@ -45,6 +50,35 @@ async fn three_seconds_in_every_container() {
         assert_eq!(gone["space_freed"], entry["file_size"]);
     }
     assert_eq!(rpc.ok("list_recordings", json!({})).await["total"], 0);
+}
+
+#[tokio::test]
+async fn a_format_that_cannot_be_is_refused_and_leaves_nothing() {
+    // Pictures that are shown in another order than they are decoded: AVI knows no times.
+    let encode = "-f lavfi -i testsrc2=size=320x180:rate=15:duration=2 -c:v libx264 -preset veryfast \
+                  -profile:v main -bf 2 -pix_fmt yuv420p -g 15 -f h264 pipe:1";
+    let film = h264::pictures(&ffmpeg::ffmpeg(encode.split_whitespace()).await);
+    let source = Camera::start(Content::Film(film), None).await;
+    let mut service = Setup::new().url_camera("Gate", &source.url("u:p")).start().await;
+    let device = service.device("Gate").await;
+    let mut rpc = service.rpc(Role::Operator).await;
+    rpc.ok("subscribe_events", json!({"topics": ["recording.*"]})).await;
+    // The source is not running yet, and then it is.
+    for _ in 0..2 {
+        let wish = json!({"device": device, "format": "avi"});
+        let refused = rpc.err(-32030, "start_recording", wish).await;
+        assert_eq!(refused.data["feature"], "recording format avi", "{refused:?}");
+    }
+    assert_eq!(rpc.ok("list_recordings", json!({})).await["total"], 0);
+    let status = rpc.ok("get_camera_status", json!({"device": device})).await;
+    assert_eq!(status["recording"], json!({"active": false}), "{status}");
+    // Nothing was cut short, as nothing had begun; and other formats are no trouble.
+    let health = rpc.ok("get_status", json!({})).await;
+    assert!(!health["reasons"].to_string().contains("cut short"), "{health}");
+    rpc.ok("start_recording", json!({"device": device, "format": "mkv"})).await;
+    let told = rpc.notification("recording_status_update").await;
+    assert_eq!(told["params"]["topic"], "recording.start", "{told}");
+    rpc.ok("stop_recording", json!({"device": device})).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod audit;
 mod authorisation;
 mod cameras;
 mod cli;
+mod clips;
 mod containers;
 mod crash;
 mod events;

@@ -22,6 +22,27 @@ const EDGE: usize = 2;
 const MOST_DIFFERENCE: f64 = 5.0;
 
 #[tokio::test]
+async fn a_name_is_of_the_configured_format_and_no_age_is_the_next_picture() {
+    let setup = Setup::new().test_camera("A", "320x180@5").set("snapshot.format", "png").without_limits();
+    let mut service = setup.start().await;
+    let device = service.device("A").await;
+    let mut rpc = service.rpc(Role::Operator).await;
+    let wrong = json!({"device": device, "filename": "a.jpg"});
+    let refused = rpc.err(-32602, "take_snapshot", wrong).await;
+    assert_eq!((&refused.data["param"], &refused.data["rule"]), (&json!("filename"), &json!("extension")));
+    let named = json!({"device": device, "filename": "a.png"});
+    assert_eq!(rpc.ok("take_snapshot", named).await["filename"], "a.png");
+    let other = json!({"device": device, "filename": "a.jpg", "format": "jpg"});
+    assert_eq!(rpc.ok("take_snapshot", other).await["filename"], "a.jpg");
+    // The newest picture is some age already: one that comes after the call is none.
+    for _ in 0..3 {
+        let called = SystemTime::now() - Duration::from_millis(1);
+        let taken = rpc.ok("take_snapshot", json!({"device": device, "max_age_ms": 0})).await;
+        assert!(time::parse(taken["captured_at"].as_str().unwrap()) >= called, "{taken}");
+    }
+}
+
+#[tokio::test]
 async fn the_picture_is_that_of_the_moment_in_the_right_colours() {
     // At the usual 600 kbit/s H.264 itself is up to 4.7 of 255 off in this picture, which would hide what
     // is looked for here.

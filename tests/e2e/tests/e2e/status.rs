@@ -112,6 +112,53 @@ async fn a_full_disk_and_a_dead_camera_are_told_to_those_who_may_know() {
 }
 
 #[tokio::test]
+async fn a_change_of_health_is_an_event_that_says_what_get_status_says() {
+    // Without ffmpeg no test camera works. The test machine's disk may be nearly full.
+    let setup = Setup::new().test_camera("Near", "320x180@15").test_camera("Far", "320x180@15");
+    let setup = setup.environment("PATH", "/nonexistent").set("storage.warn_percent", 100);
+    let mut service = setup.start().await;
+    let (near, far) = (service.device("Near").await, service.device("Far").await);
+    let mut rpc = service.rpc(Role::Operator).await;
+    let mut scoped = service.connect().await;
+    scoped.authenticate(&service.scoped_token(Role::Viewer, &[&near]).await).await;
+    let without_ffmpeg = status(&mut rpc).await;
+    for client in [&mut rpc, &mut scoped] {
+        let place = client.ok("subscribe_events", json!({"topics": ["system.*"]})).await;
+        let since = json!({"epoch": place["epoch"], "seq": 0});
+        client.ok("subscribe_events", json!({"topics": ["system.*"], "since": since})).await;
+        let startup = client.notification("system_health_update").await["params"].clone();
+        assert_eq!(startup["topic"], "system.startup", "{startup}");
+        assert!(startup["components"]["storage"].is_string(), "{startup}");
+        // It may have been known at the start.
+        if startup["components"]["ffmpeg"] == "STARTING" {
+            let told = client.notification("system_health_update").await["params"].clone();
+            assert_eq!(told["topic"], "system.health", "{told}");
+            same(&told, &without_ffmpeg);
+        } else {
+            same(&startup, &without_ffmpeg);
+        }
+    }
+    for device in [&far, &near] {
+        rpc.err(-32050, "take_snapshot", json!({"device": device})).await;
+        let told = rpc.notification("system_health_update").await["params"].clone();
+        assert!(told["reasons"].to_string().contains(&format!("{device} cannot be used")), "{told}");
+        same(&told, &rpc.ok("get_status", Value::Null).await);
+    }
+    // Of a camera it may not know it heard nothing, not even that something was.
+    let told = scoped.notification("system_health_update").await["params"].clone();
+    assert!(told["reasons"].to_string().contains(&format!("{near} cannot be used")), "{told}");
+    assert!(!told.to_string().contains(&far), "{told}");
+    same(&told, &scoped.ok("get_status", Value::Null).await);
+}
+
+/// An event says of the service what `get_status` says.
+fn same(told: &Value, status: &Value) {
+    for member in ["status", "components", "reasons", "version"] {
+        assert_eq!(told[member], status[member], "{member}: {told} {status}");
+    }
+}
+
+#[tokio::test]
 async fn numbers_move_as_calls_are_made() {
     let mut service = Setup::new().test_camera("A", "320x180@15").start().await;
     let device = service.device("A").await;

@@ -119,6 +119,10 @@ async fn bodies_that_are_none() {
     let large = vec![b' '; 5000];
     let answer = http.ask("POST", "/rpc", &[auth, JSON], &large).await;
     assert_eq!((answer.status, answer.header("connection")), (413, Some("close")));
+    // Whoever sends all of it before listening hears that, too, and no broken connection.
+    let huge = vec![b' '; 12 << 20];
+    let answer = Http::connect(&service).await.ask("POST", "/rpc", &[auth, JSON], &huge).await;
+    assert_eq!(answer.status, 413);
     // Lengths that two readers would take for two.
     let host = service.address();
     for (head, status) in [
