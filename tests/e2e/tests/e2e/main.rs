@@ -12,6 +12,7 @@ mod http;
 mod keys;
 mod network;
 mod record;
+mod reload;
 mod rtsp_nonsense;
 mod snapshot;
 mod sources;
