@@ -1,7 +1,10 @@
 //! What is kept, and the task that takes the rest away by itself.
 
 use std::{
-    path::PathBuf,
+    fs::OpenOptions,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -69,6 +72,11 @@ fn min_free(section: &mut Section<'_>, block_percent: f64) -> f64 {
     percent
 }
 
+fn keep_time(file: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(file)?;
+    file.write_all(text.as_bytes())
+}
+
 /// The policy in force. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Retention(Arc<Inner>);
@@ -92,7 +100,7 @@ impl Retention {
         config: Config,
         files: Files,
         state: Arc<State>,
-        data_dir: &std::path::Path,
+        data_dir: &Path,
         (events, room): (Events, Room),
     ) -> Self {
         let last_time = data_dir.join(LAST_TIME);
@@ -123,7 +131,7 @@ impl Retention {
     }
 
     /// Changes the policy and keeps the change. Blocks on the disk.
-    pub(crate) fn change(&self, change: RetentionChange) -> std::io::Result<RetentionPolicy> {
+    pub(crate) fn change(&self, change: RetentionChange) -> io::Result<RetentionPolicy> {
         let mut policy = self.policy();
         let mut kept = Vec::new();
         if let Some(policy_type) = change.policy_type {
@@ -186,7 +194,7 @@ impl Retention {
         }
         self.0.room.look();
         if believed {
-            if let Err(error) = std::fs::write(&self.0.last_time, time::rfc3339(now)) {
+            if let Err(error) = keep_time(&self.0.last_time, &time::rfc3339(now)) {
                 tracing::warn!(%error, "the time could not be kept");
             }
         } else {
