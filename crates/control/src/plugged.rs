@@ -115,7 +115,9 @@ impl Plugged {
     fn look(&self) {
         let _one_at_a_time = self.0.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = self.0.cameras.rescan(&self.0.recordings.cameras());
-        changes.iter().for_each(|change| self.follow(change));
+        for change in &changes {
+            self.follow(change);
+        }
         if !changes.is_empty() {
             self.tell();
         }
