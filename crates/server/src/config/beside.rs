@@ -63,7 +63,6 @@ mod tests {
     use std::fs;
 
     use super::super::{Sources, check};
-    use super::*;
 
     #[test]
     fn what_would_keep_the_service_from_starting_is_told_with_all_other_mistakes() {
