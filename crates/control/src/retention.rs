@@ -2,8 +2,8 @@
 
 use std::{
     fs::OpenOptions,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -95,7 +95,7 @@ impl Retention {
         config: Config,
         files: Files,
         state: Arc<State>,
-        data_dir: &std::path::Path,
+        data_dir: &Path,
         (events, room): (Events, Room),
     ) -> Self {
         let last_time = data_dir.join(LAST_TIME);
@@ -131,7 +131,7 @@ impl Retention {
     }
 
     /// Changes the policy and keeps the change. Blocks on the disk.
-    pub(crate) fn change(&self, change: RetentionChange) -> std::io::Result<RetentionPolicy> {
+    pub(crate) fn change(&self, change: RetentionChange) -> io::Result<RetentionPolicy> {
         let mut policy = self.policy();
         let mut kept = Vec::new();
         if let Some(policy_type) = change.policy_type {
@@ -249,6 +249,8 @@ fn keep_time(file: &Path, now: SystemTime) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use base::config::Origin;
 
     use super::*;
@@ -306,6 +308,9 @@ mod tests {
         assert_eq!((policy.max_age_days, policy.enabled), (30, true));
         assert_eq!(retention.rules(true).max_age, None);
         assert_eq!(retention.rules(true).max_bytes, Some(500_000_000));
+        retention.by_itself();
+        let mode = std::fs::metadata(dir.path().join(LAST_TIME)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{mode:o}");
         let kept = crate::state::read(dir.path()).unwrap();
         assert_eq!(kept["storage.retention.policy_type"], "size");
         assert_eq!(kept.len(), 2);
