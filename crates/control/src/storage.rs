@@ -32,14 +32,13 @@ impl Limits {
 
     /// Bytes that must be free for a recording to begin, `least` at the least.
     pub(crate) fn required(self, space: Space, least: u64) -> u64 {
-        let usable = space.used.saturating_add(space.available) as f64;
-        least.max((usable * (100.0 - self.block_percent) / 100.0) as u64)
+        least.max((space.usable() as f64 * (100.0 - self.block_percent) / 100.0) as u64)
     }
 }
 
-/// As df(1) counts it: what is kept for root can be used by nobody else.
+/// As df(1) counts it, see [`Space::usable`].
 pub(crate) fn usage_percent(space: Space) -> f64 {
-    let usable = space.used.saturating_add(space.available);
+    let usable = space.usable();
     if usable == 0 { 100.0 } else { space.used as f64 * 100.0 / usable as f64 }
 }
 

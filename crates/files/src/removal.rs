@@ -173,10 +173,7 @@ impl Files {
 
     /// The disks the two folders lie on, and the index of the snapshots' one.
     fn disks(&self) -> Result<(Vec<Disk>, usize)> {
-        let of = |folder: &Folder| {
-            let space = space::of(folder.path())?;
-            Ok::<_, Error>(Disk { total: space.total, available: space.available })
-        };
+        let of = |folder: &Folder| space::of(folder.path()).map(Disk::from);
         let mut disks = vec![of(&self.0.recordings)?];
         if self.0.recordings.same_disk(&self.0.snapshots) {
             return Ok((disks, 0));

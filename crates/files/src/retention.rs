@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::space::Space;
+
 /// What is kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
@@ -10,7 +12,7 @@ pub struct Policy {
     pub max_age: Option<Duration>,
     /// While all files of ours hold more bytes than this, the oldest goes.
     pub max_bytes: Option<u64>,
-    /// While less than this part of a disk is free, in percent, the oldest on it goes.
+    /// While less than this part of what can be used of a disk is free, in percent, the oldest on it goes.
     pub min_free_percent: Option<f64>,
 }
 
@@ -37,8 +39,15 @@ pub(crate) struct Candidate {
 /// One disk's room in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Disk {
-    pub(crate) total: u64,
+    /// As df(1) counts it: without what is kept for root.
+    pub(crate) usable: u64,
     pub(crate) available: u64,
+}
+
+impl From<Space> for Disk {
+    fn from(space: Space) -> Self {
+        Self { usable: space.usable(), available: space.available }
+    }
 }
 
 /// Indices of the candidates that go, in the order in which they go. `kept_bytes`: what the files hold
@@ -62,7 +71,7 @@ pub(crate) fn plan(
         let too_much = policy.max_bytes.is_some_and(|max| held > max);
         let too_full = policy.min_free_percent.is_some_and(|percent| {
             let (disk, free) = (&disks[file.disk], available[file.disk]);
-            (free as f64) < disk.total as f64 * percent / 100.0
+            (free as f64) < disk.usable as f64 * percent / 100.0
         });
         let rule = match (too_old, too_much, too_full) {
             (true, ..) => Rule::Age,
@@ -96,7 +105,7 @@ mod tests {
     }
 
     fn gone(ages: &[u32], available: u64, policy: Policy) -> Vec<(usize, Rule)> {
-        let disks = [Disk { total: 100, available }];
+        let disks = [Disk { usable: 100, available }];
         plan(&files(ages), 0, &disks, &policy, now())
     }
 
@@ -120,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_counts_and_what_lies_in_the_future_is_not_old() {
-        let disks = [Disk { total: 100, available: 100 }];
+        let disks = [Disk { usable: 100, available: 100 }];
         let policy = Policy { max_bytes: Some(20), ..KEEP };
         assert_eq!(plan(&files(&[1, 2]), 1000, &disks, &policy, now()).len(), 2);
         let future = Candidate { created: now() + DAY, bytes: 1, disk: 0 };
@@ -129,8 +138,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_for_root_is_neither_free_nor_used() {
+        // 200 of 1000 are kept for root: of the 800 that can be used, 95 are more than a tenth.
+        let disk = Disk::from(Space { total: 1000, used: 705, available: 95 });
+        let policy = Policy { min_free_percent: Some(10.0), ..KEEP };
+        assert_eq!(plan(&files(&[1, 2]), 0, &[disk], &policy, now()), []);
+        let policy = Policy { min_free_percent: Some(12.0), ..KEEP };
+        assert_eq!(plan(&files(&[1, 2]), 0, &[disk], &policy, now()), [(1, Rule::FreeSpace)]);
+    }
+
+    #[test]
     fn only_files_of_the_full_disk_go() {
-        let disks = [Disk { total: 100, available: 90 }, Disk { total: 100, available: 0 }];
+        let disks = [Disk { usable: 100, available: 90 }, Disk { usable: 100, available: 0 }];
         let mut candidates = files(&[9, 8, 7]);
         candidates[1].disk = 1;
         candidates[2].disk = 1;

@@ -16,6 +16,14 @@ pub struct Space {
     pub available: u64,
 }
 
+impl Space {
+    /// What can be used in all, as df(1) counts it: what is kept for root can be used by nobody else. Every
+    /// percentage is of this.
+    pub fn usable(self) -> u64 {
+        self.used.saturating_add(self.available)
+    }
+}
+
 /// Room on the file system on which `folder` lies. Asks the kernel.
 pub fn of(folder: &Path) -> Result<Space> {
     let stat = statvfs(folder)
