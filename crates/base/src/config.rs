@@ -148,6 +148,13 @@ impl Settings {
     }
 }
 
+/// One text as it stands in a list of a file: quoted if YAML could take it for something else.
+fn in_list(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    if begins && text.chars().all(plain) { text.to_owned() } else { Value::from(text).to_string() }
+}
+
 /// Keys of all that is no mapping, and whether nothing stands there.
 fn leaves(prefix: &str, value: &Value, out: &mut Vec<(String, bool)>) {
     let Value::Object(map) = value else {
@@ -306,10 +313,15 @@ impl Section<'_> {
 
     /// A list of texts. The environment holds it as JSON or separated by commas.
     pub fn texts(&mut self, key: &str) -> Vec<String> {
+        self.texts_or(key, &[])
+    }
+
+    /// The same with a default. An empty list is a value.
+    pub fn texts_or(&mut self, key: &str, default: &[&str]) -> Vec<String> {
         let full = format!("{}{key}", self.prefix);
         let origin = self.settings.origins.get(&full).copied().unwrap_or(Origin::Default);
         let items = match self.settings.take(&full) {
-            None | Some(Value::Null) => Some(Vec::new()),
+            None | Some(Value::Null) => Some(default.iter().map(|&text| text.to_owned()).collect()),
             Some(Value::String(text)) if text.trim_start().starts_with('[') => {
                 serde_json::from_str::<Vec<String>>(&text).ok()
             }
@@ -326,7 +338,8 @@ impl Section<'_> {
             self.settings.problem(&full, "must be a list of texts");
         }
         let items = items.unwrap_or_default();
-        self.show(&full, format!("[{}]", items.join(", ")), origin);
+        let shown: Vec<_> = items.iter().map(|item| in_list(item)).collect();
+        self.show(&full, format!("[{}]", shown.join(", ")), origin);
         items
     }
 

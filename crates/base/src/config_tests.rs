@@ -67,3 +67,16 @@ fn the_last_origin_wins_and_is_shown() {
     let text: Vec<_> = shown.iter().map(|s| format!("{}={} {}", s.key, s.value, s.origin.as_str())).collect();
     assert_eq!(text, ["a.b=2 env", "a.s=(hidden) file", "a.c=true default"]);
 }
+
+#[test]
+fn a_list_with_a_default_may_be_empty_and_is_shown_as_it_could_stand_in_a_file() {
+    let read = |value: Value| {
+        let mut settings = Settings::default();
+        settings.put("a.list", value, Origin::File);
+        settings.section("a").texts_or("list", &["*"]);
+        settings.finish().unwrap().remove(0).value
+    };
+    assert_eq!(read(json!(null)), r#"["*"]"#);
+    assert_eq!(read(json!([])), "[]");
+    assert_eq!(read(json!(["/dev/video0", "a, b", "*c", ""])), r#"[/dev/video0, "a, b", "*c", ""]"#);
+}

@@ -86,6 +86,13 @@ pub(crate) enum Origin {
     Test(Wanted),
 }
 
+impl Configured {
+    /// What tells it from other cameras.
+    pub(crate) fn key(&self) -> String {
+        format!("source:{}", self.name)
+    }
+}
+
 impl Config {
     /// Reads the section; mistakes are noted in `settings`.
     pub fn read(settings: &mut Settings) -> Self {
@@ -102,7 +109,7 @@ impl Config {
         }
         let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
         let mut devices = camera.section("devices");
-        let devices = Devices { allow: patterns(&mut devices, "allow"), deny: devices.texts("deny") };
+        let devices = Devices { allow: devices.texts_or("allow", &["*"]), deny: devices.texts("deny") };
         Self {
             sources,
             defaults,
@@ -114,7 +121,7 @@ impl Config {
             ),
             auto_start_streams: camera.boolean("auto_start_streams", false),
             devices,
-            overrides: camera.list("overrides", over),
+            overrides: overrides(&mut camera),
             names: names_given(&mut camera),
         }
     }
@@ -127,12 +134,6 @@ impl Config {
         let wanted = test_picture(picture).expect("the caller writes the picture by hand, as WxH@FPS");
         self.sources.push(Configured { name: name.to_owned(), origin: Origin::Test(wanted) });
     }
-}
-
-/// All, where nothing stands.
-fn patterns(section: &mut Section<'_>, key: &str) -> Vec<String> {
-    let given = section.texts(key);
-    if given.is_empty() { vec!["*".into()] } else { given }
 }
 
 /// `camera.names.cameraN`, as `set_camera` keeps them.
@@ -148,6 +149,28 @@ fn names_given(camera: &mut Section<'_>) -> BTreeMap<CameraId, String> {
         }
     }
     names
+}
+
+/// Each is about another camera, and gives another number: of two that are not, only one could count.
+fn overrides(camera: &mut Section<'_>) -> Vec<Override> {
+    let mut before: Vec<Override> = Vec::new();
+    camera.list("overrides", |item| {
+        let over = over(item)?;
+        if before.iter().any(|other| other.of == over.of) {
+            item.problem("match", "another override is about this camera already");
+        }
+        if over.id.is_some() && before.iter().any(|other| other.id == over.id) {
+            item.problem("id", "belongs to another override already");
+        }
+        if matches!((&over.of, over.id), (Match::Id(of), Some(id)) if *of != id) {
+            item.problem(
+                "id",
+                "goes with match.usb_port or match.serial; match.id is the camera's number already",
+            );
+        }
+        before.push(over.clone());
+        Some(over)
+    })
 }
 
 fn over(item: &mut Section<'_>) -> Option<Override> {
@@ -373,6 +396,12 @@ mod tests {
         assert_eq!((first.bitrate_bps, first.quarter_turns), (Some(1_000_000), 1));
         assert_eq!(config.names[&CameraId(7)], "Yard");
         let (_, outcome) = read(&json!({"overrides": [
+            {"match": {"serial": "1"}, "id": "camera3"}, {"match": {"serial": "1"}}, {"match": {"serial": "2"}, "id": "camera3"},
+            {"match": {"id": "camera0"}, "id": "camera1"}, {"match": {"id": "camera5"}, "id": "camera5"},
+        ]}));
+        let keys: Vec<_> = outcome.unwrap_err().into_iter().map(|p| p.key).collect();
+        assert_eq!(keys, ["camera.overrides[1].match", "camera.overrides[2].id", "camera.overrides[3].id"]);
+        let (_, outcome) = read(&json!({"overrides": [
             {"name": "x"}, {"match": {"id": "video0"}}, {"match": {"id": "camera1", "serial": "x"}},
             {"match": {"id": "camera1"}, "format": "nonsense", "rotate": 45, "size": "1x1", "bitrate": "fast"},
             {"match": {"id": "camera2"}, "fps": 30.5}, {"match": {"id": "camera2"}, "fps": 0},
@@ -395,6 +424,14 @@ mod tests {
         ] {
             assert!(keys.contains(&key), "{key} in {keys:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_list_of_allowed_devices_allows_none() {
+        let (config, outcome) = read(&json!({"devices": {"allow": []}}));
+        assert!(outcome.is_ok() && config.devices.allow.is_empty());
+        let (config, _) = read(&json!({"devices": {"allow": null}}));
+        assert_eq!(config.devices.allow, ["*"]);
     }
 
     #[test]

@@ -35,9 +35,31 @@ struct Inner {
 struct State {
     by_id: BTreeMap<CameraId, Camera>,
     known: Known,
+    sources: Sources,
     names: BTreeMap<CameraId, String>,
     /// When each camera was last there.
     seen: BTreeMap<CameraId, SystemTime>,
+}
+
+/// Cameras that are not found, but configured.
+#[derive(Debug, Default)]
+struct Sources {
+    configured: Vec<Configured>,
+    /// Configured no longer, but somebody could not let go of them yet.
+    retired: Vec<Configured>,
+}
+
+impl Sources {
+    /// Takes other ones; what is missing among them retires.
+    fn replace(&mut self, newer: &[Configured]) {
+        self.retired.append(&mut self.configured);
+        self.retired.retain(|old| newer.iter().all(|new| new.name != old.name));
+        self.configured = newer.to_vec();
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Configured> {
+        self.configured.iter().chain(&self.retired)
+    }
 }
 
 /// What a look at the devices found to be different.
@@ -49,6 +71,19 @@ pub enum Change {
     Disconnected(Camera),
     /// It is there, but something about it is different.
     Changed(Camera),
+    /// It is configured no longer: there is no such camera any more.
+    Removed(Camera),
+}
+
+impl Change {
+    /// The camera as it is now, or was.
+    pub fn camera(&self) -> &Camera {
+        let (Self::Connected(camera)
+        | Self::Disconnected(camera)
+        | Self::Changed(camera)
+        | Self::Removed(camera)) = self;
+        camera
+    }
 }
 
 impl Cameras {
@@ -76,6 +111,7 @@ impl Cameras {
     fn begin(config: &Config, known: Known, dev_root: &Path, sys_root: &Path) -> Self {
         let state = State {
             by_id: BTreeMap::new(),
+            sources: Sources { configured: config.sources.clone(), retired: Vec::new() },
             names: config.names.clone(),
             seen: known.entries().iter().filter_map(|entry| Some((entry.id, entry.seen?))).collect(),
             known,
@@ -86,8 +122,8 @@ impl Cameras {
             lookout: Mutex::new(lookout),
             state: Mutex::new(state),
         }));
-        for change in cameras.rescan() {
-            let (Change::Connected(camera) | Change::Disconnected(camera) | Change::Changed(camera)) = change;
+        for change in cameras.rescan(&[]) {
+            let camera = change.camera();
             let (id, name, kind, status) = (camera.id, &camera.name, camera.kind, camera.status);
             match camera.error.as_deref() {
                 None => {
@@ -100,13 +136,27 @@ impl Cameras {
         cameras
     }
 
-    /// Looks at the devices again. Blocks while drivers of new ones answer, but nobody else.
-    pub fn rescan(&self) -> Vec<Change> {
+    /// Takes sources and names of another configuration; the next look finds what is different.
+    pub fn reconfigure(&self, config: &Config) {
+        let mut state = self.state();
+        state.sources.replace(&config.sources);
+        state.names = config.names.clone();
+    }
+
+    /// Looks at the devices again. Blocks while drivers of new ones answer, but nobody else. `held`: cameras
+    /// that stay even if they are configured no longer.
+    pub fn rescan(&self, held: &[CameraId]) -> Vec<Change> {
         let mut lookout = self.0.lookout.lock().unwrap_or_else(PoisonError::into_inner);
         let found = lookout.look();
         let mut guard = self.state();
         let state = &mut *guard;
-        let fresh = listed(&self.0.config, found, &mut state.known, &state.names, &state.by_id);
+        let known = &state.known;
+        state
+            .sources
+            .retired
+            .retain(|source| known.id_of(&source.key()).is_some_and(|id| held.contains(&id)));
+        let given = Given { sources: &state.sources, names: &state.names };
+        let fresh = listed(&self.0.config, found, &mut state.known, &given, &state.by_id);
         let changes = differences(&state.by_id, &fresh);
         state.by_id = fresh;
         let now = SystemTime::now();
@@ -200,7 +250,15 @@ fn differences(old: &BTreeMap<CameraId, Camera>, new: &BTreeMap<CameraId, Camera
             _ => Change::Changed(camera.clone()),
         });
     }
+    let removed = old.values().filter(|camera| !new.contains_key(&camera.id));
+    changes.extend(removed.cloned().map(Change::Removed));
     changes
+}
+
+/// What a look does not find out.
+struct Given<'a> {
+    sources: &'a Sources,
+    names: &'a BTreeMap<CameraId, String>,
 }
 
 /// Gives every device and every configured source its number.
@@ -208,7 +266,7 @@ fn listed(
     config: &Config,
     found: Vec<Found>,
     known: &mut Known,
-    names: &BTreeMap<CameraId, String>,
+    given: &Given<'_>,
     old: &BTreeMap<CameraId, Camera>,
 ) -> BTreeMap<CameraId, Camera> {
     let mut by_id: BTreeMap<CameraId, Camera> = BTreeMap::new();
@@ -257,24 +315,24 @@ fn listed(
         let serial = device.serial.clone();
         let mut camera = camera_of(id, device, over, config.defaults, ambiguous);
         known.note(Entry { id, key, serial, name: camera.name.clone(), kind: Kind::V4l2, seen: None });
-        named(&mut camera, over, names);
+        named(&mut camera, over, given.names);
         by_id.insert(id, camera);
     }
-    for source in &config.sources {
-        let key = format!("source:{}", source.name);
+    for source in given.sources.all() {
+        let key = source.key();
         let id = known.id_of(&key).filter(|id| !by_id.contains_key(id)).or_else(|| lowest_free(&by_id));
         let Some(id) = id else { break };
         let over = of_id(config, id);
         let mut camera = configured(id, source, over, config.defaults);
         known.note(Entry { id, key, serial: None, name: camera.name.clone(), kind: camera.kind, seen: None });
-        named(&mut camera, over, names);
+        named(&mut camera, over, given.names);
         by_id.insert(id, camera);
     }
     for entry in known.entries() {
         // A source that is configured no longer keeps its number, but is no camera that was unplugged.
         if entry.kind == Kind::V4l2 && !by_id.contains_key(&entry.id) {
             let mut camera = gone(entry, old.get(&entry.id), config.defaults);
-            named(&mut camera, of_id(config, entry.id), names);
+            named(&mut camera, of_id(config, entry.id), given.names);
             by_id.insert(entry.id, camera);
         }
     }

@@ -39,13 +39,16 @@ impl House {
 
     /// What changed, as `+0 -1 ~2`.
     fn look(&mut self, found: Vec<Found>) -> String {
-        let fresh = listed(&self.config, found, &mut self.known, &self.config.names, &self.by_id);
+        let sources = Sources { configured: self.config.sources.clone(), retired: Vec::new() };
+        let given = Given { sources: &sources, names: &self.config.names };
+        let fresh = listed(&self.config, found, &mut self.known, &given, &self.by_id);
         let changes = differences(&self.by_id, &fresh);
         self.by_id = fresh;
         let word = |change: &Change| match change {
             Change::Connected(camera) => format!("+{}", camera.id.0),
             Change::Disconnected(camera) => format!("-{}", camera.id.0),
             Change::Changed(camera) => format!("~{}", camera.id.0),
+            Change::Removed(camera) => format!("removed {}", camera.id.0),
         };
         changes.iter().map(word).collect::<Vec<_>>().join(" ")
     }
@@ -171,7 +174,7 @@ fn only_what_is_gone_can_be_forgotten() {
     assert_eq!(states, [(0, Status::Connected), (4, Status::Disconnected)]);
     assert!(cameras.rename(CameraId(4), "Old") && !cameras.rename(CameraId(9), "x"));
     assert_eq!(cameras.get(CameraId(4)).unwrap().name, "Old");
-    assert!(cameras.rescan().is_empty(), "a name given stays");
+    assert!(cameras.rescan(&[]).is_empty(), "a name given stays");
     assert!(cameras.forget(CameraId(4)) && !cameras.forget(CameraId(0)) && !cameras.forget(CameraId(4)));
     assert_eq!(Known::open(file).unwrap().id_of("A@usb-1"), None);
 }
@@ -190,10 +193,44 @@ fn a_camera_that_is_gone_was_last_seen_when_it_was_there_and_not_when_it_was_loo
     let cameras = Cameras::begin(&sources, open(), folder.path(), folder.path());
     let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
     let before = SystemTime::now();
-    cameras.rescan();
+    cameras.rescan(&[]);
     assert_eq!(cameras.last_seen(CameraId(4)), Some(then));
     assert!(cameras.last_seen(CameraId(0)).unwrap() >= before, "what is there is seen by each look");
     assert_eq!(open().entries().len(), 2);
     assert!(cameras.forget(CameraId(4)));
     assert_eq!((cameras.last_seen(CameraId(4)), open().entries().len()), (None, 1));
+}
+
+#[test]
+fn sources_come_and_go_with_the_configuration_but_not_while_they_are_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = Known::open(folder.path().join("cameras.json")).unwrap();
+    let with = |sources: Value, names: Value| config(&json!({"sources": sources, "names": names}));
+    let (a, b) = (json!({"name": "A", "test": "320x180@5"}), json!({"name": "B", "test": "320x180@5"}));
+    let cameras = Cameras::begin(&with(json!([a]), json!({})), known, folder.path(), folder.path());
+    let look = |held: &[CameraId]| -> Vec<String> {
+        let word = |change: &Change| match change {
+            Change::Connected(camera) => format!("+{}", camera.id),
+            Change::Removed(camera) => format!("removed {}", camera.id),
+            Change::Disconnected(camera) | Change::Changed(camera) => format!("~{}", camera.id),
+        };
+        cameras.rescan(held).iter().map(word).collect()
+    };
+    cameras.reconfigure(&with(json!([b, a]), json!({})));
+    assert_eq!(look(&[]), ["+camera1"]);
+    // The same camera at another place.
+    cameras.reconfigure(&with(json!([{"name": "A", "url": "rtsp://host/"}, b]), json!({"camera1": "Gate"})));
+    assert_eq!(look(&[]), ["~camera0", "~camera1"]);
+    assert_eq!(cameras.get(CameraId(1)).unwrap().name, "Gate");
+    cameras.reconfigure(&with(json!([]), json!({})));
+    assert_eq!(look(&[CameraId(1)]), ["~camera1", "removed camera0"]);
+    assert_eq!(look(&[CameraId(1)]), [""; 0], "it stays while it is held");
+    assert_eq!(look(&[]), ["removed camera1"]);
+    assert!(cameras.list().is_empty());
+    // Its number waits for it, and one that was retired may come back.
+    cameras.reconfigure(&with(json!([b]), json!({})));
+    assert_eq!(look(&[]), ["+camera1"]);
+    cameras.reconfigure(&with(json!([]), json!({})));
+    cameras.reconfigure(&with(json!([b, a]), json!({})));
+    assert_eq!(look(&[]), ["+camera0"]);
 }

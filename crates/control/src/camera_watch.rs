@@ -13,21 +13,21 @@ use crate::{
 
 /// What was told of each camera.
 #[derive(Debug, Default)]
-pub(crate) struct Told(BTreeMap<CameraId, (CameraStatus, String)>);
+pub(crate) struct Told(BTreeMap<CameraId, Camera>);
 
 impl Told {
     /// What has been known from the beginning is no news.
     pub(crate) fn new(cameras: Vec<Camera>) -> Self {
-        Self(cameras.into_iter().map(|camera| (camera.id, (camera.status, camera.name))).collect())
+        Self(cameras.into_iter().map(|camera| (camera.id, camera)).collect())
     }
 
     /// What is to be told of these cameras, which are all there are.
     pub(crate) fn news(&mut self, cameras: Vec<Camera>) -> Vec<Event> {
         let mut news = Vec::new();
-        let before = std::mem::take(&mut self.0);
+        let mut before = std::mem::take(&mut self.0);
         for camera in cameras {
-            let was = before.get(&camera.id);
-            let change = match (was.map(|(status, _)| *status), camera.status) {
+            let was = before.remove(&camera.id);
+            let change = match (was.as_ref().map(|was| was.status), camera.status) {
                 (None | Some(CameraStatus::Disconnected), CameraStatus::Connected | CameraStatus::Error) => {
                     Some(CameraChange::Connected)
                 }
@@ -36,11 +36,15 @@ impl Told {
                     Some(CameraChange::Disconnected)
                 }
                 (Some(was), is) if was != is => Some(CameraChange::Status),
-                _ => was.filter(|(_, name)| *name != camera.name).map(|_| CameraChange::Status),
+                _ => was.filter(|was| was.name != camera.name).map(|_| CameraChange::Status),
             };
-            self.0.insert(camera.id, (camera.status, camera.name.clone()));
+            self.0.insert(camera.id, camera.clone());
             news.extend(change.map(|change| Event::Camera(change, camera)));
         }
+        // Configured no longer, or forgotten, which is no news.
+        let gone = before.into_values().filter(|camera| camera.status != CameraStatus::Disconnected);
+        let gone = gone.map(|camera| Camera { status: CameraStatus::Disconnected, ..camera });
+        news.extend(gone.map(|camera| Event::Camera(CameraChange::Disconnected, camera)));
         news
     }
 }
@@ -104,7 +108,9 @@ mod tests {
         assert_eq!(news(&[(0, Disconnected, "A"), (1, Connected, "Gate")]), both);
         // One that fails as soon as it is plugged in is there all the same.
         assert_eq!(news(&[(0, Error, "A"), (1, Connected, "Gate")]), [(CameraChange::Connected, 0)]);
-        assert_eq!(news(&[(1, Connected, "Gate"), (2, Connected, "C")]), [(CameraChange::Connected, 2)]);
+        // The one that is not configured any more was there until now.
+        let both = [(CameraChange::Connected, 2), (CameraChange::Disconnected, 0)];
+        assert_eq!(news(&[(1, Connected, "Gate"), (2, Connected, "C")]), both);
         assert_eq!(news(&[(1, Connected, "Gate"), (2, Connected, "C")]), []);
     }
 }

@@ -90,13 +90,6 @@ impl Controller {
         let paths = Paths::start(config.paths.clone(), launcher, authorize)
             .await
             .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
-        let plugged = Plugged::new(
-            cameras.clone(),
-            paths.clone(),
-            config.cameras.scan_interval,
-            config.cameras.auto_start_streams,
-        );
-        plugged.begin().map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         let unread =
             |e| Error::new(Kind::Internal, "what was set through the API cannot be read").with_private(e);
         let state = Arc::new(State::open(&config.data_dir).map_err(unread)?);
@@ -110,6 +103,9 @@ impl Controller {
         let recordings =
             Recordings::new(config.recording, files.clone(), paths.clone(), events.clone(), room.clone());
         let leases = Leases::new(config.paths.rules.viewing.close_after, paths.clone());
+        let users = (leases.clone(), recordings.clone());
+        let plugged = Plugged::new(cameras.clone(), paths.clone(), users, &config.cameras);
+        plugged.begin().map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         let snapshots = Snapshots {
             config: config.snapshot,
             files: files.clone(),
@@ -340,9 +336,12 @@ impl Controller {
         SystemStatus { readiness, message, available, discovery_active }
     }
 
-    /// Takes from `config` what may change while cameras are watched and recorded: what is kept.
+    /// Takes from `config` what may change while cameras are watched and recorded: what is kept, which
+    /// sources are configured, how cameras are called and how often they are looked for. Blocks while drivers
+    /// answer, on a thread of the runtime.
     pub fn reconfigure(&self, config: &Config) {
         self.0.retention.reconfigure(config.retention);
+        self.0.plugged.reconfigure(&config.cameras);
     }
 
     /// The folder for everything the service keeps.

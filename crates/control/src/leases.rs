@@ -92,6 +92,13 @@ impl Leases {
         ended.len()
     }
 
+    /// Gives up all leases of a camera that is no more.
+    pub(crate) fn end_of(&self, device: CameraId) {
+        let ended: Vec<Held> =
+            lock(&self.table).held.extract_if(.., |(of, _), _| *of == device).map(|(_, held)| held).collect();
+        drop(ended);
+    }
+
     /// Gives up all of them.
     pub(crate) fn end_all(&self) {
         let ended = std::mem::take(&mut lock(&self.table).held);

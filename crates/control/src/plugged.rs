@@ -2,14 +2,22 @@
 //! follow their cameras. The stream of one that is gone stays and waits for it; its source does not, because
 //! its node may be another camera's by now.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use base::CameraId;
 use cameras::{Camera, Cameras, Change};
 use paths::{Lease, Paths, Purpose};
 use tokio::sync::{Mutex, watch};
 
-use crate::convert::{self, path_of};
+use crate::{
+    convert::{self, path_of},
+    leases::Leases,
+    recordings::Recordings,
+};
 
 /// Looks for cameras. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,6 +27,10 @@ pub(crate) struct Plugged(Arc<Inner>);
 struct Inner {
     cameras: Cameras,
     paths: Paths,
+    leases: Leases,
+    recordings: Recordings,
+    /// One look at a time: streams follow in the order in which cameras were found.
+    looking: std::sync::Mutex<()>,
     interval: watch::Sender<Duration>,
     /// Told when something about cameras is different.
     changed: watch::Sender<()>,
@@ -27,12 +39,20 @@ struct Inner {
 }
 
 impl Plugged {
-    pub(crate) fn new(cameras: Cameras, paths: Paths, interval: Duration, keep_streams: bool) -> Self {
-        let kept = keep_streams.then(|| Mutex::new(BTreeMap::new()));
+    pub(crate) fn new(
+        cameras: Cameras,
+        paths: Paths,
+        (leases, recordings): (Leases, Recordings),
+        config: &cameras::Config,
+    ) -> Self {
+        let kept = config.auto_start_streams.then(|| Mutex::new(BTreeMap::new()));
         Self(Arc::new(Inner {
             cameras,
             paths,
-            interval: watch::channel(interval).0,
+            leases,
+            recordings,
+            looking: std::sync::Mutex::default(),
+            interval: watch::channel(config.scan_interval).0,
             changed: watch::channel(()).0,
             kept,
         }))
@@ -46,6 +66,15 @@ impl Plugged {
     /// Looks again this often from now on.
     pub(crate) fn set_interval(&self, interval: Duration) {
         self.0.interval.send_replace(interval);
+    }
+
+    /// Takes sources, names and interval of another configuration. Blocks while drivers answer.
+    pub(crate) fn reconfigure(&self, config: &cameras::Config) {
+        self.0.cameras.reconfigure(config);
+        self.look();
+        if *self.0.interval.borrow() != config.scan_interval {
+            self.set_interval(config.scan_interval);
+        }
     }
 
     /// Told whenever something about cameras is different; which is for the listener to find out.
@@ -70,14 +99,10 @@ impl Plugged {
                 _ = interval.changed() => continue,
                 _ = stop.wait_for(|stop| *stop) => break,
             }
-            let cameras = self.0.cameras.clone();
+            let plugged = self.clone();
             // Drivers may be slow, and a disk is written.
-            let Ok(changes) = tokio::task::spawn_blocking(move || cameras.rescan()).await else { continue };
-            for change in &changes {
-                self.follow(change);
-            }
-            if !changes.is_empty() {
-                self.tell();
+            if let Err(error) = tokio::task::spawn_blocking(move || plugged.look()).await {
+                tracing::error!(%error, "cameras could not be looked for");
             }
             self.keep_streams().await;
         }
@@ -86,14 +111,31 @@ impl Plugged {
         }
     }
 
+    /// Looks once. A camera that is recorded stays until that ends, even if it is configured no longer.
+    fn look(&self) {
+        let _one_at_a_time = self.0.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.0.cameras.rescan(&self.0.recordings.cameras());
+        for change in &changes {
+            self.follow(change);
+        }
+        if !changes.is_empty() {
+            self.tell();
+        }
+    }
+
     fn follow(&self, change: &Change) {
-        let (camera, what) = match change {
-            Change::Connected(camera) => (camera, "camera connected"),
-            Change::Disconnected(camera) => (camera, "camera disconnected"),
-            Change::Changed(camera) => (camera, "camera changed"),
+        let camera = change.camera();
+        let what = match change {
+            Change::Connected(_) => "camera connected",
+            Change::Disconnected(_) => "camera disconnected",
+            Change::Changed(_) => "camera changed",
+            Change::Removed(_) => "camera removed",
         };
         tracing::info!(camera = %camera.id, name = camera.name, error = camera.error, "{what}");
-        if let Err(error) = self.put(camera) {
+        if let Change::Removed(_) = change {
+            self.0.paths.remove(&path_of(camera.id));
+            self.0.leases.end_of(camera.id);
+        } else if let Err(error) = self.put(camera) {
             tracing::error!(camera = %camera.id, error = error.public, detail = error.private, "no stream for a camera");
         }
     }
@@ -111,6 +153,7 @@ impl Plugged {
     async fn keep_streams(&self) {
         let Some(kept) = &self.0.kept else { return };
         let mut kept = kept.lock().await;
+        kept.retain(|id, _| self.0.cameras.knows(*id));
         for camera in self.0.cameras.list() {
             if camera.status != cameras::Status::Connected {
                 kept.remove(&camera.id);

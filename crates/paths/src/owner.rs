@@ -34,7 +34,11 @@ struct Run {
     task: JoinHandle<Outcome>,
 }
 
-/// Owns the source of `path` until `stop` says so or its sender is gone; then ends the source first.
+/// What is told to who waits for a path that is taken away.
+const REMOVED: &str = "the stream was removed";
+
+/// Owns the source of `path` until `stop` says so, its sender is gone or the path is removed; then ends the
+/// source first.
 pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
     let mut supervisor = Supervisor::new(Rules::default());
     let mut run: Option<Run> = None;
@@ -42,6 +46,7 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
     let mut stopping = false;
     loop {
         let now = Instant::now();
+        stopping |= path.is_removed();
         let (wish, arrivals_seen) = path.wish(now);
         if wish.wanted && !stopping {
             if !wish.start_timeout.is_zero() {
@@ -91,6 +96,11 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         }
     }
     path.hub.close();
+    if path.is_removed() {
+        // Who waits for its first picture, or comes this moment, must not wait in vain.
+        let trouble = Outcome { hopeless: true, public: REMOVED, private: String::new() };
+        path.say(Phase { state: State::Failed, arrivals_seen: u64::MAX, trouble: Some(trouble) });
+    }
 }
 
 fn act(path: &Arc<Path>, action: Action, run: &mut Option<Run>) {

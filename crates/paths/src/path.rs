@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -87,6 +90,8 @@ pub(crate) struct Path {
     pub(crate) name: PathName,
     /// What delivers its pictures now.
     source: Mutex<Source>,
+    /// Its owner is to end.
+    removed: AtomicBool,
     pub(crate) codec: CodecConfig,
     pub(crate) launcher: Launcher,
     pub(crate) hub: Arc<Hub>,
@@ -113,6 +118,10 @@ impl Path {
     fn set_source(&self, source: Source) {
         *self.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
         self.changed.notify_one();
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn wish(&self, now: Instant) -> (Wish, u64) {
@@ -236,6 +245,7 @@ impl Paths {
         let path = Arc::new(Path {
             name: name.clone(),
             source: Mutex::new(source),
+            removed: AtomicBool::new(false),
             codec: self.0.config.codec.clone(),
             launcher: self.0.launcher.clone(),
             hub: Arc::new(hub),
@@ -273,6 +283,16 @@ impl Paths {
     pub fn take_source(&self, name: &PathName) {
         if let Some(path) = self.find(name) {
             path.set_source(Source::Absent);
+        }
+    }
+
+    /// Takes a path away: its source ends, and so do those who take its frames. What is made under its name
+    /// from here on is another path.
+    pub fn remove(&self, name: &PathName) {
+        let removed = self.all().remove(name);
+        if let Some(path) = removed {
+            path.removed.store(true, Ordering::Relaxed);
+            path.changed.notify_one();
         }
     }
 
@@ -326,7 +346,10 @@ impl Paths {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        self.tasks().spawn(task)
+        let mut tasks = self.tasks();
+        // Owners of paths that were removed.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task)
     }
 }
 

@@ -76,3 +76,30 @@ async fn what_was_read_in_its_name_is_let_go_when_the_camera_is_somewhere_else_o
     paths.take_source(&PathName::new("camera9").unwrap());
     assert!(paths.status(&PathName::new("camera9").unwrap()).is_none());
 }
+
+#[tokio::test]
+async fn a_path_that_is_removed_lets_go_of_its_camera_and_tells_those_who_wait() {
+    let (paths, name) = (paths().await, PathName::new("camera0").unwrap());
+    let ((first, one), (second, two)) = (silent().await, silent().await);
+    let lease = || {
+        let (paths, name) = (paths.clone(), name.clone());
+        tokio::spawn(async move { paths.lease(&name, Purpose::Viewing).await.map(drop) })
+    };
+    paths.put(name.clone(), one).unwrap();
+    let waiting = lease();
+    let connection = dialled(&first).await;
+    paths.remove(&name);
+    let_go(connection).await;
+    let error = timeout(PATIENCE, waiting).await.expect("it is told").unwrap().unwrap_err();
+    assert_eq!((error.kind, error.public.as_str()), (Kind::Dependency, "the stream was removed"));
+    assert!(paths.status(&name).is_none());
+    assert_eq!(lease().await.unwrap().unwrap_err().kind, Kind::NotFound);
+    // Its name is free.
+    paths.put(name.clone(), two).unwrap();
+    let again = lease();
+    let connection = dialled(&second).await;
+    paths.shutdown().await;
+    let_go(connection).await;
+    again.abort();
+    paths.remove(&PathName::new("camera9").unwrap());
+}

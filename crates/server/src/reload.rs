@@ -107,7 +107,9 @@ fn changed(started: &Loaded, applied: &Loaded, newer: &Loaded) -> Changed {
 
 /// Can a change of this key be applied while the service runs?
 fn is_live(key: &str) -> bool {
-    const KEYS: [&str; 4] = [
+    const KEYS: [&str; 6] = [
+        "camera.sources",
+        "camera.scan_interval",
         "security.allowed_origins",
         "security.allowed_hosts",
         "security.max_auth_failures",
@@ -115,8 +117,9 @@ fn is_live(key: &str) -> bool {
     ];
     let in_section = |section| key.strip_prefix(section).is_some_and(|rest: &str| rest.starts_with('.'));
     let audit = in_section("logging.audit");
-    let sections = ["storage.retention", "security.rate_limit", "logging"];
-    KEYS.contains(&key) || sections.into_iter().any(in_section) && !audit
+    let source = key.starts_with("camera.sources[");
+    let sections = ["camera.names", "storage.retention", "security.rate_limit", "logging"];
+    KEYS.contains(&key) || source || sections.into_iter().any(in_section) && !audit
 }
 
 #[cfg(test)]
@@ -137,13 +140,20 @@ mod tests {
             "logging.file",
             "storage.retention.interval",
             "security.allowed_origins",
+            "camera.sources",
+            "camera.sources[0].url",
+            "camera.names.camera3",
             "security.rate_limit.methods.take_snapshot.burst",
         ] {
             assert!(is_live(key), "{key}");
         }
-        for key in
-            ["logging.audit.file", "loggings.x", "storage.retentions", "storage.data_dir", "websocket.port"]
-        {
+        for key in [
+            "logging.audit.file",
+            "loggings.x",
+            "storage.retentions",
+            "websocket.port",
+            "camera.overrides[0].fps",
+        ] {
             assert!(!is_live(key), "{key}");
         }
     }

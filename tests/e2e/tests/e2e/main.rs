@@ -14,6 +14,7 @@ mod http;
 mod keys;
 mod network;
 mod record;
+mod reload;
 mod rtsp_nonsense;
 mod secrets;
 mod snapshot;

@@ -24,7 +24,7 @@ fn value(page: &str, name: &str) -> f64 {
 }
 
 /// Writes another configuration, as an editor does: a new file in the place of the old one.
-fn configure(service: &Service, change: impl FnOnce(&mut Value)) {
+pub(crate) fn configure(service: &Service, change: impl FnOnce(&mut Value)) {
     let file = service.config();
     let mut config: Value = fs::read(&file)
         .ok()
@@ -41,7 +41,7 @@ fn write_config(service: &Service, text: &str) {
 }
 
 /// Waits until so many lines hold both texts.
-async fn told(service: &Service, what: &str, also: &str, times: usize) {
+pub(crate) async fn told(service: &Service, what: &str, also: &str, times: usize) {
     eventually(&format!("`{what}` and `{also}` are told"), PATIENCE, async || {
         let lines = service.log().with(what);
         (lines.iter().filter(|line| line.contains(also)).count() >= times).then_some(())
