@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn run(file: Option<PathBuf>) -> Result<(), Failure> {
     let name =
         file.as_ref().map_or("the built-in configuration".to_owned(), |file| file.display().to_string());
-    let loaded = config::load(&Sources::of_process(file)).map_err(Failure::Config)?;
+    let loaded = config::check(&Sources::of_process(file)).map_err(Failure::Config)?;
     say(&format!("{name}: good, {} keys", loaded.shown.len()));
     Ok(())
 }

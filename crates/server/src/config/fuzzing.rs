@@ -24,12 +24,12 @@ fn read(data: &[u8]) -> Option<Result<Loaded, Vec<String>>> {
         }
     };
     without_files(&mut tree);
-    match load_over(tree, &Sources::default(), &Map::new()) {
+    match load_over(tree, &Sources::default(), &Map::new(), |_, _| {}) {
         Ok(loaded) => {
             // Read again, the same file changes nothing; each key is told once.
             let again = file::parse(text).map(|mut tree| {
                 without_files(&mut tree);
-                load_over(tree, &Sources::default(), &Map::new())
+                load_over(tree, &Sources::default(), &Map::new(), |_, _| {})
             });
             let again = again.expect("it was valid before").expect("it was good before");
             assert!(loaded.differing(&again).is_empty());

@@ -1,6 +1,7 @@
 //! The whole configuration: from defaults, a file and the environment to one checked value. Finds and
 //! reads; what a key of another room means is that room's business.
 
+mod beside;
 mod file;
 mod fuzzing;
 mod logging;
@@ -72,8 +73,20 @@ impl Loaded {
 
 /// Reads and checks everything; opens nothing but the files it names. One run tells every mistake.
 pub(crate) fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
+    load_and(sources, |_, _| {})
+}
+
+/// The same, and looks at what the configuration relies on: whatever keeps the service from starting is
+/// a mistake too.
+pub(crate) fn check(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
+    load_and(sources, beside::look)
+}
+
+type Also = fn(&Config, &mut Settings);
+
+fn load_and(sources: &Sources, also: Also) -> Result<Loaded, Vec<Problem>> {
     // What was set through the API lies in a folder that the configuration names.
-    let loaded = load_with(sources, &Map::new())?;
+    let loaded = load_with(sources, &Map::new(), also)?;
     let set = control::state::read(loaded.config.control.data_dir()).map_err(|cause| {
         let what = format!("what was set through the API cannot be read: {cause}");
         vec![Problem { key: "state.json".into(), what }]
@@ -81,7 +94,7 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     if set.is_empty() {
         return Ok(loaded);
     }
-    load_with(sources, &set).map_err(|problems| {
+    load_with(sources, &set, also).map_err(|problems| {
         let hint = |mut problem: Problem| {
             if set.contains_key(&problem.key) {
                 let drop =
@@ -96,21 +109,26 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
 
 /// The data folder, even when what was set through the API there is a mistake.
 pub(crate) fn data_dir(sources: &Sources) -> Result<PathBuf, Vec<Problem>> {
-    load_with(sources, &Map::new()).map(|loaded| loaded.config.control.data_dir().to_owned())
+    load_with(sources, &Map::new(), |_, _| {}).map(|loaded| loaded.config.control.data_dir().to_owned())
 }
 
-fn load_with(sources: &Sources, set: &Map<String, Value>) -> Result<Loaded, Vec<Problem>> {
+fn load_with(sources: &Sources, set: &Map<String, Value>, also: Also) -> Result<Loaded, Vec<Problem>> {
     let tree = match &sources.file {
         None => Value::Object(Map::new()),
         Some(path) => {
             file::read(path).map_err(|what| vec![Problem { key: path.display().to_string(), what }])?
         }
     };
-    load_over(tree, sources, set)
+    load_over(tree, sources, set, also)
 }
 
 /// The same of what a file held.
-fn load_over(tree: Value, sources: &Sources, set: &Map<String, Value>) -> Result<Loaded, Vec<Problem>> {
+fn load_over(
+    tree: Value,
+    sources: &Sources,
+    set: &Map<String, Value>,
+    also: Also,
+) -> Result<Loaded, Vec<Problem>> {
     let mut settings = Settings::default();
     let mut marks = Marks::default();
     marks.note("", &tree);
@@ -138,6 +156,7 @@ fn load_over(tree: Value, sources: &Sources, set: &Map<String, Value>) -> Result
         ),
         control: control::Config::read(&mut settings),
     };
+    also(&config, &mut settings);
     let shown = settings.finish()?;
     config.security.mark(&mut marks);
     Ok(Loaded { config, shown, marks })
