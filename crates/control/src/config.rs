@@ -1,6 +1,7 @@
 //! All rooms' configuration in one value, and the keys that belong to no room but this one.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -95,6 +96,11 @@ impl Config {
     /// The folder for everything the service keeps.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+
+    /// Where viewers connect by RTSP.
+    pub fn rtsp(&self) -> SocketAddr {
+        self.paths.rtsp
     }
 
     /// Adds a test camera, as the demo does where no real camera is found. `picture` is `WxH@FPS`.

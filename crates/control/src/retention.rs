@@ -249,6 +249,8 @@ fn keep_time(file: &Path, now: SystemTime) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use base::config::Origin;
 
     use super::*;
@@ -306,6 +308,9 @@ mod tests {
         assert_eq!((policy.max_age_days, policy.enabled), (30, true));
         assert_eq!(retention.rules(true).max_age, None);
         assert_eq!(retention.rules(true).max_bytes, Some(500_000_000));
+        retention.by_itself();
+        let mode = std::fs::metadata(dir.path().join(LAST_TIME)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{mode:o}");
         let kept = crate::state::read(dir.path()).unwrap();
         assert_eq!(kept["storage.retention.policy_type"], "size");
         assert_eq!(kept.len(), 2);

@@ -99,6 +99,13 @@ impl Bound {
                 "SERVING BEYOND THIS MACHINE WITHOUT TLS: tokens can be read on the way; put a TLS proxy in front"
             );
         }
+        let rtsp = control.rtsp();
+        if !rtsp.ip().is_loopback() {
+            tracing::warn!(
+                address = %rtsp,
+                "SERVING RTSP BEYOND THIS MACHINE: it is not encrypted, pictures and tickets can be read on the way"
+            );
+        }
         let known = Arc::<OnceLock<Weak<Service>>>::default();
         let authorize = viewing::authorize(known.clone());
         let (events, feed) = bus();

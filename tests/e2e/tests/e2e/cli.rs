@@ -83,6 +83,39 @@ async fn check_tells_every_mistake_at_once() {
     let broken = run(&["check", "--config", path(&file)]).await;
     assert_eq!(broken.code, Some(2), "{broken:?}");
     assert!(!broken.stderr.is_empty());
+
+    // What keeps the service from starting is a mistake too, wherever it lies.
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    for name in ["jwt_secret", "api_keys.json"] {
+        std::fs::write(data.join(name), "short").unwrap();
+    }
+    std::fs::write(&file, format!("storage: {{data_dir: {}}}\nwebsocket: {{prot: 1}}\n", path(&data)))
+        .unwrap();
+    let ran = run(&["check", "--config", path(&file)]).await;
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    for key in ["websocket.prot", "security.jwt_secret", "security.api_keys_file"] {
+        assert!(ran.stderr.lines().any(|line| line.starts_with(key)), "{key} is not told: {ran:?}");
+    }
+    let ports = "websocket: {port: 0}\nembedded: {rtsp: \"127.0.0.1:0\"}\n";
+    std::fs::write(&file, format!("storage: {{data_dir: {}}}\n{ports}", path(&data))).unwrap();
+    assert_eq!(run(&["serve", "--config", path(&file)]).await.code, Some(2), "`serve` refuses the same");
+}
+
+#[tokio::test]
+async fn serving_beyond_this_machine_is_warned_of() {
+    let started = async |host: &str, rtsp: &str| {
+        Setup::new().set("websocket.host", host).set("embedded.rtsp", rtsp).start().await
+    };
+    let warned =
+        |service: &Service, what: &str| service.log().with("WARN").iter().any(|line| line.contains(what));
+    let (websocket, rtsp) = ("WITHOUT TLS", "SERVING RTSP BEYOND THIS MACHINE");
+    let service = started("127.0.0.1", "127.0.0.1:0").await;
+    assert!(!warned(&service, websocket) && !warned(&service, rtsp), "{}", service.log().tail());
+    let service = started("0.0.0.0", "127.0.0.1:0").await;
+    assert!(warned(&service, websocket) && !warned(&service, rtsp), "{}", service.log().tail());
+    let service = started("127.0.0.1", "0.0.0.0:0").await;
+    assert!(!warned(&service, websocket) && warned(&service, rtsp), "{}", service.log().tail());
 }
 
 #[tokio::test]
@@ -137,7 +170,12 @@ async fn config_show_tells_each_key_and_where_it_comes_from() {
     let arguments = ["config", "show", "--config", path(&config)];
     let ran = run_with(&arguments, &[("CAMERA_SERVICE__LOGGING__LEVEL", "debug")]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    for line in ["websocket.port = 0  # file", "logging.level = debug  # env", "codec.gop_seconds = 1"] {
+    for line in [
+        "websocket.port = 0  # file",
+        "logging.level = debug  # env",
+        "codec.gop_seconds = 1",
+        r#"camera.devices.allow = ["*"]  # default"#,
+    ] {
         assert!(ran.stdout.lines().any(|have| have.starts_with(line)), "no `{line}` in\n{}", ran.stdout);
     }
     assert!(ran.stdout.lines().all(|line| line.contains(" = ") && line.contains("  # ")), "{}", ran.stdout);
