@@ -195,6 +195,7 @@ mod tests {
             calls: calls.read(),
             cameras: Vec::new(),
             recorded: vec![CameraId(0)],
+            audit: (5, "00".repeat(32)),
             counts: Counts { snapshots_taken: 4, ..Counts::default() },
         });
         for line in [
