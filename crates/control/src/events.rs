@@ -38,7 +38,7 @@ pub enum Event {
         /// What is used of what can be used, as df(1) counts it.
         usage_percent: f64,
     },
-    /// The service is better or worse than it was, or for another reason.
+    /// The service is better or worse than it was, or for another reason, or by another figure.
     Health(Health),
     /// The service has started.
     Startup,

@@ -202,7 +202,8 @@ mod tests {
         assert!(!seen(&broken, &[CameraId(1)]).differs(&seen(&before, &[CameraId(1)])));
         assert_eq!(seen(&broken, &[CameraId(1)]).condition(), Condition::Healthy);
         let starting = judge(&Facts { ffmpeg: None, ..well() });
-        assert!(before.differs(&starting));
+        assert!(!before.differs(&starting), "it has come up");
+        assert!(judge(&Facts { ffmpeg: Some(Ffmpeg::Missing), ..well() }).differs(&starting));
     }
 
     #[test]

@@ -159,10 +159,13 @@ impl Health {
         self
     }
 
-    /// Would somebody who heard `before` learn anything but a figure?
+    /// Would somebody who heard `before` learn anything but a figure? That a part has come up, as was to be
+    /// expected, is nothing to learn either.
     pub fn differs(&self, before: &Self) -> bool {
-        let parts =
-            |health: &Self| (health.camera_monitor, health.media_server, health.storage, health.ffmpeg);
+        let up = |part| if part == ComponentState::Starting { ComponentState::Running } else { part };
+        let parts = |health: &Self| {
+            [health.camera_monitor, health.media_server, health.storage, health.ffmpeg].map(up)
+        };
         let same = self.troubles.len() == before.troubles.len()
             && self.troubles.iter().zip(&before.troubles).all(|(now, then)| now.is_like(then));
         !same || parts(self) != parts(before)

@@ -40,7 +40,7 @@ pub(super) struct State {
     /// By topic, then by the subscriber's number.
     pub(super) index: BTreeMap<Topic, BTreeMap<u64, Arc<Subscriber>>>,
     next_number: u64,
-    /// As it was last told.
+    /// As it was last judged.
     health: Health,
 }
 
@@ -105,11 +105,10 @@ impl Hub {
             }
             Event::Storage { usage_percent } => EventBody::storage(usage_percent),
             Event::Health(now) => {
-                // Judged anew since the start, it may be what is known already.
-                if !now.differs(&state.health) {
+                let before = std::mem::replace(&mut state.health, now.clone());
+                if !now.differs(&before) {
                     return;
                 }
-                let before = std::mem::replace(&mut state.health, now.clone());
                 EventBody::health(Some(before), now, self.started.elapsed())
             }
             Event::Startup | Event::Shutdown => {

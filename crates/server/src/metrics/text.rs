@@ -197,8 +197,10 @@ mod tests {
             recorded: vec![CameraId(0)],
             audit: (5, "00".repeat(32)),
             counts: Counts { snapshots_taken: 4, ..Counts::default() },
+            audit: (7, "ab12".into()),
         });
         for line in [
+            "camera_service_audit_head_lines{mac=\"ab12\"} 7.0",
             "# TYPE camera_service_uptime_seconds gauge",
             "camera_service_uptime_seconds 1.5",
             "process_cpu_seconds_total 0.25",
