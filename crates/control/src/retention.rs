@@ -95,7 +95,7 @@ impl Retention {
         config: Config,
         files: Files,
         state: Arc<State>,
-        data_dir: &std::path::Path,
+        data_dir: &Path,
         (events, room): (Events, Room),
     ) -> Self {
         let last_time = data_dir.join(LAST_TIME);
@@ -131,7 +131,7 @@ impl Retention {
     }
 
     /// Changes the policy and keeps the change. Blocks on the disk.
-    pub(crate) fn change(&self, change: RetentionChange) -> std::io::Result<RetentionPolicy> {
+    pub(crate) fn change(&self, change: RetentionChange) -> io::Result<RetentionPolicy> {
         let mut policy = self.policy();
         let mut kept = Vec::new();
         if let Some(policy_type) = change.policy_type {
