@@ -195,7 +195,6 @@ mod tests {
             calls: calls.read(),
             cameras: Vec::new(),
             recorded: vec![CameraId(0)],
-            audit: (5, "00".repeat(32)),
             counts: Counts { snapshots_taken: 4, ..Counts::default() },
             audit: (7, "ab12".into()),
         });

@@ -17,9 +17,12 @@ async fn a_picture_of_now_and_no_file() {
     let auth = [("Authorization", viewer.as_str())];
     let mut http = Http::connect(&service).await;
     let kept = tempfile::tempdir().unwrap();
-    for (query, width, height) in
-        [("", 320, 180), ("?max_age_ms=0", 320, 180), ("?max_age_ms=1000&quality=20", 320, 180), ("?width=160", 160, 90)]
-    {
+    for (query, width, height) in [
+        ("", 320, 180),
+        ("?max_age_ms=0", 320, 180),
+        ("?max_age_ms=1000&quality=20", 320, 180),
+        ("?width=160", 160, 90),
+    ] {
         let answer = http.get(&format!("/snapshot/{a}.jpg{query}"), &auth).await;
         assert_eq!(
             (answer.status, answer.header("content-type")),
