@@ -13,8 +13,8 @@ const ATTEMPTS: usize = 30;
 async fn recorded(service: &mut Service, rpc: &mut Rpc, seconds: u64) -> (Value, Value) {
     let device = service.device("A").await;
     let started = rpc.ok("start_recording", json!({"device": device, "duration": seconds})).await;
-    let entry = finished(rpc, started["filename"].as_str().unwrap()).await;
-    let start = started["start_time"].as_str().unwrap();
+    let entry = finished(rpc, started["filename"].as_str().expect("the contract's member")).await;
+    let start = started["start_time"].as_str().expect("the contract's member");
     let end = time::text(time::parse(start) + Duration::from_secs(seconds + 60));
     (entry, json!({"device": device, "start": start, "end": end}))
 }
@@ -90,7 +90,7 @@ async fn killed_in_the_middle_of_a_clip_nothing_half_made_is_there() {
 /// Files in the recordings folder, by the beginning of their names.
 fn files(service: &Service, begins: fn(&str) -> bool) -> Vec<PathBuf> {
     let folder = service.recording("");
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let entries = fs::read_dir(folder).expect("the service has made it").flatten();
     entries.filter(|entry| begins(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
 }
 
