@@ -106,7 +106,9 @@ impl Reading {
         }
         let (lines, mac) = &self.audit;
         let help = "Lines ever written to the audit log; the label is the MAC of the last one";
-        page.gauges("audit_head_lines", help, "mac", [(mac, *lines as f64)])?;
+        let mut family = page.0.encode_descriptor("audit_head_lines", help, None, MetricType::Gauge)?;
+        // Whole, as `audit verify --head` takes it.
+        ConstGauge::new(*lines as i64).encode(family.encode_family(&[("mac", mac.as_str())])?)?;
         let (open, websockets) = self.connections;
         page.gauges(
             "connections",
@@ -199,7 +201,7 @@ mod tests {
             audit: (7, "ab12".into()),
         });
         for line in [
-            "camera_service_audit_head_lines{mac=\"ab12\"} 7.0",
+            "camera_service_audit_head_lines{mac=\"ab12\"} 7",
             "# TYPE camera_service_uptime_seconds gauge",
             "camera_service_uptime_seconds 1.5",
             "process_cpu_seconds_total 0.25",
