@@ -89,15 +89,18 @@ impl Store {
         if self.file.is_none() {
             self.open()?;
         }
-        let (sealed, _) = line.seal(&self.key, self.last());
+        let sealed = line.seal(&self.key, self.last());
         let full = self.file.as_ref().is_some_and(|opened| {
             // A file with its checkpoint alone is never full, however small files may be.
-            opened.first < self.last().count && opened.bytes + sealed.len() as u64 > self.place.max_file_bytes
+            let bytes = opened.bytes + sealed.0.len() as u64;
+            opened.first < self.last().count && bytes > self.place.max_file_bytes
         });
         if full {
             self.rotate()?;
+            // The checkpoint came between.
+            return self.write(line);
         }
-        self.write(line)
+        self.put(sealed)
     }
 
     /// Forces what was written to the disk.
@@ -117,7 +120,10 @@ impl Store {
     }
 
     fn write(&mut self, line: &Line) -> io::Result<()> {
-        let (sealed, head) = line.seal(&self.key, self.last());
+        self.put(line.seal(&self.key, self.last()))
+    }
+
+    fn put(&mut self, (sealed, head): (String, Head)) -> io::Result<()> {
         let opened = self.file.as_mut().ok_or_else(|| io::Error::other("the audit log is not open"))?;
         if let Err(cause) = opened.file.write_all(sealed.as_bytes()) {
             // Nothing of it may stay; where that fails too, the file is looked at anew.
