@@ -459,9 +459,7 @@ impl Controller {
             id: camera.id,
             status: match camera.status {
                 cameras::Status::Connected if failed => CameraStatus::Error,
-                cameras::Status::Connected => CameraStatus::Connected,
-                cameras::Status::Disconnected => CameraStatus::Disconnected,
-                cameras::Status::Error => CameraStatus::Error,
+                status => convert::camera_status(status),
             },
             name: camera.name.clone(),
             kind: convert::camera_kind(camera.kind),

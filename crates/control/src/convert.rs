@@ -6,7 +6,7 @@ use paths::PathName;
 
 use crate::{
     api::{
-        CameraKind, FilePage, PictureFormat, RecordingDetail, RecordingFile, RecordingFormat,
+        CameraKind, CameraStatus, FilePage, PictureFormat, RecordingDetail, RecordingFile, RecordingFormat,
         RecordingStatus, SnapshotDetail, SnapshotFile, StreamState,
     },
     error::{Error, Kind},
@@ -49,6 +49,14 @@ pub(crate) fn source(camera: &cameras::Camera) -> Option<paths::Source> {
         },
         cameras::Source::Rtsp { url } => paths::Source::Rtsp { url: url.clone() },
     })
+}
+
+pub(crate) fn camera_status(status: cameras::Status) -> CameraStatus {
+    match status {
+        cameras::Status::Connected => CameraStatus::Connected,
+        cameras::Status::Disconnected => CameraStatus::Disconnected,
+        cameras::Status::Error => CameraStatus::Error,
+    }
 }
 
 pub(crate) fn camera_kind(kind: cameras::Kind) -> CameraKind {

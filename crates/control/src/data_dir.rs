@@ -12,6 +12,9 @@ use crate::error::{Error, Kind, Result};
 /// Layout of the data folder that this version writes.
 const SCHEMA_VERSION: u32 = 1;
 
+/// Locked by whoever holds the folder.
+pub(crate) const LOCK: &str = "lock";
+
 /// Holds the folder until dropped: the kernel lets go of the lock when the process ends, however.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -25,7 +28,7 @@ pub(crate) fn take(dir: &Path) -> Result<Held> {
         Error::new(Kind::Internal, format!("cannot {what} the data folder")).with_private(private)
     };
     DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(|e| failed("make", &e))?;
-    let lock = open(&dir.join("lock")).map_err(|e| failed("open", &e))?;
+    let lock = open(&dir.join(LOCK)).map_err(|e| failed("open", &e))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -84,19 +84,22 @@ impl Leases {
 
     /// Gives up the leases of those who are `gone`; says how many.
     pub(crate) fn end(&self, gone: impl Fn(&str, SystemTime) -> bool) -> usize {
-        let ended: Vec<Held> = lock(&self.table)
-            .held
-            .extract_if(.., |(_, principal), held| gone(principal, held.start_time))
-            .map(|(_, held)| held)
-            .collect();
-        ended.len()
+        self.end_those(|(_, principal), held| gone(principal, held.start_time))
     }
 
     /// Gives up all leases of a camera that is no more.
     pub(crate) fn end_of(&self, device: CameraId) {
-        let ended: Vec<Held> =
-            lock(&self.table).held.extract_if(.., |(of, _), _| *of == device).map(|(_, held)| held).collect();
-        drop(ended);
+        self.end_those(|(of, _), _| *of == device);
+    }
+
+    fn end_those(&self, which: impl Fn(&Key, &Held) -> bool) -> usize {
+        let ended: Vec<Held> = lock(&self.table)
+            .held
+            .extract_if(.., |key, held| which(key, held))
+            .map(|(_, held)| held)
+            .collect();
+        // Dropped only now: not under the lock.
+        ended.len()
     }
 
     /// Gives up all of them.

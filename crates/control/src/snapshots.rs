@@ -31,14 +31,18 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
+    fn format(&self, request: &SnapshotRequest) -> PictureFormat {
+        request.format.unwrap_or(self.config.format)
+    }
+
     /// Does the name fit the format that was asked for, or else is configured?
     pub(crate) fn check(&self, request: &SnapshotRequest) -> Result<()> {
-        check_name(request.filename.as_deref(), extension(request.format.unwrap_or(self.config.format)))
+        check_name(request.filename.as_deref(), extension(self.format(request)))
     }
 
     pub(crate) async fn take(&self, device: CameraId, request: SnapshotRequest) -> Result<Snapshot> {
         let called = Instant::now();
-        let format = request.format.unwrap_or(self.config.format);
+        let format = self.format(&request);
         let (made, taken_at, tier) = self.make(device, &request, format).await?;
         let (size, file_size) = (Size { width: made.width, height: made.height }, made.bytes.len() as u64);
         let captured_at = made.unit.captured;
@@ -74,8 +78,7 @@ impl Snapshots {
 
     /// A picture that nobody keeps.
     pub(crate) async fn picture(&self, device: CameraId, request: &SnapshotRequest) -> Result<Picture> {
-        let format = request.format.unwrap_or(self.config.format);
-        let (made, _, _) = self.make(device, request, format).await?;
+        let (made, _, _) = self.make(device, request, self.format(request)).await?;
         Ok(Picture { bytes: made.bytes, captured_at: made.unit.captured })
     }
 

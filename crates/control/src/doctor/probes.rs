@@ -18,6 +18,7 @@ use crate::{
     api::{CameraKind, CameraStatus},
     controller::{CHILD_SUBCOMMAND, KNOWN_CAMERAS},
     convert,
+    data_dir::LOCK,
 };
 
 /// Processes looked at while the holders of a device are sought.
@@ -161,11 +162,7 @@ fn seen(camera: cameras::Camera) -> SeenCamera {
         id: camera.id,
         name: camera.name,
         kind: convert::camera_kind(camera.kind),
-        status: match camera.status {
-            cameras::Status::Connected => CameraStatus::Connected,
-            cameras::Status::Disconnected => CameraStatus::Disconnected,
-            cameras::Status::Error => CameraStatus::Error,
-        },
+        status: convert::camera_status(camera.status),
         error: camera.error,
         picture: format!("{}@{}", camera.size, (camera.fps * 100.0).round() / 100.0),
         bus_info: camera.bus_info,
@@ -248,7 +245,7 @@ fn port(address: SocketAddr) -> Port {
 
 /// Does a service hold this folder? Taking the lock for a moment is the only way to know.
 fn is_held(data_dir: &Path) -> bool {
-    let lock = File::open(data_dir.join("lock"));
+    let lock = File::open(data_dir.join(LOCK));
     lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use control::{
-    api::{CameraKind, CameraStatus},
-    doctor::{self, SeenCamera},
-};
+use control::doctor::{self, SeenCamera};
 
 use super::say;
 use crate::{
     app::Failure,
     config::{self, Sources},
+    wire,
 };
 
 const HEAD: [&str; 6] = ["ID", "STATUS", "KIND", "PICTURE", "WHERE", "NAME"];
@@ -48,16 +46,7 @@ fn row(camera: &SeenCamera) -> [String; 6] {
         (Some(node), None) => node.path.display().to_string(),
         (None, _) => "-".to_owned(),
     };
-    let status = match camera.status {
-        CameraStatus::Connected => "CONNECTED",
-        CameraStatus::Disconnected => "DISCONNECTED",
-        CameraStatus::Error => "ERROR",
-    };
-    let kind = match camera.kind {
-        CameraKind::V4l2 => "v4l2",
-        CameraKind::Rtsp => "rtsp",
-        CameraKind::Test => "test",
-    };
+    let (status, kind) = (wire::camera_status(camera.status), wire::camera_kind(camera.kind));
     // A name is whatever a driver or a person wrote.
     let name = camera.name.escape_debug().to_string();
     [camera.id.to_string(), status.to_owned(), kind.to_owned(), camera.picture.clone(), place, name]
@@ -65,7 +54,10 @@ fn row(camera: &SeenCamera) -> [String; 6] {
 
 #[cfg(test)]
 mod tests {
-    use control::CameraId;
+    use control::{
+        CameraId,
+        api::{CameraKind, CameraStatus},
+    };
 
     use super::*;
 

@@ -62,11 +62,7 @@ impl Camera {
             device: camera.id.to_string(),
             status: camera_status(camera.status),
             name: camera.name,
-            kind: match camera.kind {
-                CameraKind::V4l2 => "v4l2",
-                CameraKind::Rtsp => "rtsp",
-                CameraKind::Test => "test",
-            },
+            kind: camera_kind(camera.kind),
             resolution: camera.size.to_string(),
             fps: rate(camera.fps),
             streams: urls.streams(camera.id),
@@ -80,6 +76,15 @@ pub(crate) struct CameraList {
     cameras: Vec<Camera>,
     total: usize,
     connected: usize,
+}
+
+/// How a camera is attached, in the contract's word.
+pub(crate) fn camera_kind(kind: CameraKind) -> &'static str {
+    match kind {
+        CameraKind::V4l2 => "v4l2",
+        CameraKind::Rtsp => "rtsp",
+        CameraKind::Test => "test",
+    }
 }
 
 /// A camera's state, in the contract's word.

@@ -16,7 +16,8 @@ mod streams;
 
 pub(crate) use audit::{AuditLog, GetAuditLog};
 pub(crate) use cameras::{
-    Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot, camera_status,
+    Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot, camera_kind,
+    camera_status,
 };
 pub(crate) use devices::{
     AddStream, Capabilities, DiscoverStreams, DiscoveryInterval, ExternalStreams, Forgotten, SetCamera,

@@ -116,8 +116,7 @@ async fn every_privileged_call_leaves_one_line() {
     // A changed configuration is a line with its keys.
     let text = fs::read_to_string(service.config()).unwrap();
     fs::write(service.config(), text.replace("32MiB", "33MiB")).unwrap();
-    let pid = service.pid().0.to_string();
-    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    service.hangup();
     let reload = about(&service, "reload", 1).await.remove(0);
     assert!(reload["reason"].as_str().unwrap().contains("recording.min_free_space"), "{reload}");
     service.terminate(Duration::from_secs(10)).await;
