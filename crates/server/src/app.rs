@@ -9,7 +9,7 @@ use std::{
 
 use control::{
     Controller,
-    events::{Event, News, bus},
+    events::{Event, Feed, News, bus},
     settings::Problem,
 };
 use tokio::{
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     audit::Audit,
-    config::{Config, Security, WebSocket},
+    config::{AuditLog, Config, Security, WebSocket},
     events::Hub,
     http, keeper,
     live::{Live, Values},
@@ -111,38 +111,12 @@ impl Bound {
         let (events, feed) = bus();
         let controller =
             Controller::start(control, authorize, events).await.map_err(|e| Failure::Start(e.to_string()))?;
-        let (secret, made_secret) = match secret(&security, &controller) {
-            Ok(found) => found,
+        let beside = Beside::of(&controller, &security, &audit, websocket.max_queue, feed).await;
+        let Beside { secret, made_secret, events, audit, access, keys_watch } = match beside {
+            Ok(beside) => beside,
             Err(failure) => {
                 controller.shutdown(Duration::ZERO).await;
                 return Err(failure);
-            }
-        };
-        let health = match controller.health().await {
-            Ok(health) => health,
-            Err(error) => {
-                controller.shutdown(Duration::ZERO).await;
-                return Err(Failure::Start(error.to_string()));
-            }
-        };
-        let events = Hub::new(&correlation_id(), websocket.max_queue, health);
-        events.publish(News::now(Event::Startup));
-        tokio::spawn(events.clone().follow(feed));
-        let audit = match Audit::open(audit.place(controller.data_dir()), controller.data_dir()) {
-            Ok(audit) => audit,
-            Err(what) => {
-                controller.shutdown(Duration::ZERO).await;
-                return Err(Failure::Start(what));
-            }
-        };
-        // Before the keys are read: what changes meanwhile must not be missed.
-        let keys_watch = keeper::watched(security.api_keys_file(controller.data_dir()));
-        let tokens = Tokens::new(&secret, &security);
-        let access = match Access::open(tokens, &security, controller.data_dir(), audit.clone()) {
-            Ok(access) => access,
-            Err(problem) => {
-                controller.shutdown(Duration::ZERO).await;
-                return Err(Failure::Config(vec![problem]));
             }
         };
         let viewing = Viewing::new(security.media_auth, &secret);
@@ -215,6 +189,40 @@ impl App {
         };
         let (complete, ()) = tokio::join!(media, self.gate.empty());
         complete
+    }
+}
+
+/// What a Controller that has started needs beside it: all that may still fail.
+struct Beside {
+    secret: Secret,
+    made_secret: Option<PathBuf>,
+    events: Arc<Hub>,
+    audit: Audit,
+    access: Access,
+    keys_watch: Option<FileWatch>,
+}
+
+impl Beside {
+    async fn of(
+        controller: &Controller,
+        security: &Security,
+        audit: &AuditLog,
+        max_queue: usize,
+        feed: Feed,
+    ) -> Result<Self, Failure> {
+        let data_dir = controller.data_dir();
+        let (secret, made_secret) = secret(security, controller)?;
+        let health = controller.health().await.map_err(|error| Failure::Start(error.to_string()))?;
+        let events = Hub::new(&correlation_id(), max_queue, health);
+        events.publish(News::now(Event::Startup));
+        tokio::spawn(events.clone().follow(feed));
+        let audit = Audit::open(audit.place(data_dir), data_dir).map_err(Failure::Start)?;
+        // Before the keys are read: what changes meanwhile must not be missed.
+        let keys_watch = keeper::watched(security.api_keys_file(data_dir));
+        let tokens = Tokens::new(&secret, security);
+        let access = Access::open(tokens, security, data_dir, audit.clone());
+        let access = access.map_err(|problem| Failure::Config(vec![problem]))?;
+        Ok(Self { secret, made_secret, events, audit, access, keys_watch })
     }
 }
 
