@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::{config::Config, security::Network};
+use crate::{config::Config, security::Networks};
 
 /// What holds now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) struct Values {
     /// Names under which this service may be reached, besides addresses and localhost.
     pub(crate) allowed_hosts: Vec<String>,
     /// Addresses that need no credential for `/metrics`.
-    pub(crate) allow_metrics_from: Vec<Network>,
+    pub(crate) allow_metrics_from: Networks,
 }
 
 impl Values {

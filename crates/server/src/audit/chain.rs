@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 
 use aws_lc_rs::hmac;
 
-use crate::security::{Secret, make_secret};
+use crate::security::{Secret, hex, make_secret, unhex};
 
 /// HMAC-SHA-256 (RFC 2104).
 pub(crate) type Mac = [u8; 32];
@@ -25,13 +25,13 @@ impl Head {
     /// Reads `COUNT:MAC`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (count, mac) = text.split_once(':')?;
-        Some(Self { count: number(count)?, mac: from_hex(mac)? })
+        Some(Self { count: number(count)?, mac: unhex(mac)? })
     }
 }
 
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.count, to_hex(&self.mac))
+        write!(f, "{}:{}", self.count, hex(&self.mac))
     }
 }
 
@@ -39,29 +39,6 @@ impl fmt::Display for Head {
 pub(crate) fn number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|c| c.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     plain.then(|| text.parse().ok()).flatten()
-}
-
-/// Lower-case digits.
-pub(crate) fn to_hex(mac: &Mac) -> String {
-    mac.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// Reads what [`to_hex`] writes, and nothing else: one MAC has one form.
-pub(crate) fn from_hex(text: &str) -> Option<Mac> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    let mut mac = Mac::default();
-    let pairs = text.as_bytes().chunks(2);
-    if text.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in mac.iter_mut().zip(pairs) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(mac)
 }
 
 /// What the chain is made with: a key of its own, so that who may sign tokens cannot forge lines.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::security::Principal;
+use crate::{rpc::correlation_id, security::Principal};
 
 /// Longest name of a file that is written down.
 const MAX_FILENAME_BYTES: usize = 128;
@@ -101,6 +101,28 @@ impl Outcome {
 }
 
 impl Entry {
+    /// A line about nothing but who and where.
+    pub(crate) fn about(
+        event: Event,
+        who: Option<Arc<Principal>>,
+        address: IpAddr,
+        method: &'static str,
+        outcome: Outcome,
+        reason: Option<&str>,
+    ) -> Self {
+        Self {
+            event,
+            who,
+            address,
+            method,
+            device: None,
+            filename: None,
+            outcome,
+            reason: reason.map(str::to_owned),
+            correlation_id: correlation_id(),
+        }
+    }
+
     /// What a call named, as far as it is a camera's id or looks like a file or a recording of ours: anything
     /// else could be a path, a page long, or a token in the wrong place.
     pub(crate) fn named(members: &Map<String, Value>) -> (Option<String>, Option<String>) {

@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Entry, Event, Outcome,
-    chain::{Head, Key, Mac, from_hex, to_hex},
+    chain::{Head, Key, Mac},
 };
-use crate::rpc::correlation_id;
+use crate::{
+    rpc::correlation_id,
+    security::{hex, unhex},
+};
 
 /// No line is longer; what could be is cut before.
 pub(super) const MAX_LINE_BYTES: usize = 16 << 10;
@@ -117,14 +120,14 @@ impl Line {
             outcome: self.outcome.as_str(),
             reason: self.reason.as_deref().map(|reason| cut(reason, MAX_REASON_CHARS)),
             repeated: self.repeated,
-            previous: self.previous.map(|head| Previous { count: head.count, mac: to_hex(&head.mac) }),
+            previous: self.previous.map(|head| Previous { count: head.count, mac: hex(&head.mac) }),
             correlation_id: &self.correlation_id,
         };
         let text = serde_json::to_string(&body).expect("texts and numbers can be written as JSON");
         let mut line = ascii(text.strip_suffix('}').expect("a structure is written as an object"));
         let mac = key.seal(&after.mac, &line);
         line.push_str(SEAL);
-        line.push_str(&to_hex(&mac));
+        line.push_str(&hex(&mac));
         line.push_str(END);
         line.push('\n');
         (line, Head { count: after.count + 1, mac })
@@ -203,11 +206,11 @@ impl<'a> Sealed<'a> {
         let body = rest.strip_suffix(SEAL)?;
         let seen: Seen = serde_json::from_str(line).ok()?;
         let previous = match (seen.event == Event::Checkpoint.as_str(), seen.previous) {
-            (true, Some(Previous { count, mac })) => Some(Head { count, mac: from_hex(&mac)? }),
+            (true, Some(Previous { count, mac })) => Some(Head { count, mac: unhex(&mac)? }),
             (false, None) => None,
             _ => return None,
         };
-        Some(Self { body, seq: seen.seq, mac: from_hex(mac)?, previous })
+        Some(Self { body, seq: seen.seq, mac: unhex(mac)?, previous })
     }
 
     /// The chain up to this line, if nothing else is wrong.
@@ -242,7 +245,7 @@ mod tests {
             (&value["seq"], &value["event"], &value["address"]),
             (&42.into(), &"call".into(), &Value::Null)
         );
-        assert_eq!(value["mac"], to_hex(&head.mac));
+        assert_eq!(value["mac"], hex(&head.mac));
         let sealed = Sealed::parse(text.trim_end().as_bytes()).unwrap();
         assert_eq!((sealed.head(), sealed.previous), (head, None));
         assert!(sealed.follows(Head { count: 41, mac: [3; 32] }, &key));

@@ -30,6 +30,7 @@ pub(crate) use place::Place;
 pub(crate) use read::Page;
 pub(crate) use verify::{verify_files, verify_place};
 
+use crate::security::hex;
 use line::Line;
 use store::Store;
 use writer::{Order, Shared, Writer};
@@ -131,7 +132,7 @@ impl Audit {
     /// How far the chain goes: lines ever written, and the last one's MAC in hex.
     pub(crate) fn head(&self) -> (u64, String) {
         let head = self.shared.state().1.unwrap_or(Head::NONE);
-        (head.count, chain::to_hex(&head.mac))
+        (head.count, hex(&head.mac))
     }
 
     /// Lines before the line `before`, or the newest ones. Waits for the disk.

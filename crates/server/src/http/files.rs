@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use control::{CameraId, api::StoredFile};
+use control::api::StoredFile;
 use futures_util::stream;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -21,13 +21,13 @@ use super::{
     guard::Visitor,
     query::Query,
     range::Asked,
-    refusal::{failure, refusal},
+    refusal::{Refused, busy, refusal},
 };
 use crate::{
     app::App,
     net::AtWork,
     rpc::{correlation_id, from_control},
-    security::{Folder, Scope, encoded},
+    security::{Folder, Scope, encoded, hex},
     wire::{Code, Error},
 };
 
@@ -42,77 +42,47 @@ const TYPES: [(&str, &str); 5] = [
     ("png", "image/png"),
 ];
 
-pub(super) async fn recording(
+/// Of the folder that the route is about.
+pub(super) async fn file(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
+    Extension(folder): Extension<Folder>,
     name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
-) -> Response {
-    let wish = Wish { folder: Folder::Recordings, name, query, get: method == Method::GET, headers };
-    serve(&app, &visitor, wish).await.unwrap_or_else(|refused| refused)
-}
-
-pub(super) async fn snapshot(
-    State(app): State<Arc<App>>,
-    Extension(visitor): Extension<Visitor>,
-    name: Result<Path<String>, PathRejection>,
-    RawQuery(query): RawQuery,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let wish = Wish { folder: Folder::Snapshots, name, query, get: method == Method::GET, headers };
-    serve(&app, &visitor, wish).await.unwrap_or_else(|refused| refused)
-}
-
-/// What is asked for.
-struct Wish {
-    folder: Folder,
-    /// Decoded once, by the router.
-    name: Result<Path<String>, PathRejection>,
-    query: Option<String>,
-    get: bool,
-    headers: HeaderMap,
-}
-
-async fn serve(app: &App, visitor: &Visitor, wish: Wish) -> Result<Response, Response> {
-    let Wish { folder, name, query, get, headers } = wish;
-    let mut query = Query::read(query.as_deref()).map_err(|error| failure(&error))?;
-    // What is not UTF-8 is no name of ours.
+) -> Result<Response, Refused> {
+    let mut query = Query::read(query.as_deref())?;
+    // Decoded once, by the router. What is not UTF-8 is no name of ours.
     let name = name.map_or_else(|_| String::new(), |Path(name)| name);
     let scope = if let Some(link) = query.take("link") {
-        linked(app, &link, folder, &name)?
+        linked(&app, &link, folder, &name)?
     } else {
-        let caller = credentials::caller(app, &headers, visitor).map_err(|error| failure(&error))?;
-        caller.scope.clone()
+        credentials::caller(&app, &headers, &visitor)?.scope.clone()
     };
     let inline = match query.take("disposition").as_deref() {
         None | Some("attachment") => false,
         Some("inline") => true,
         Some(_) => {
             let error = Error::param("disposition", "choice", "must be inline or attachment");
-            return Err(failure(&error));
+            return Err(error.into());
         }
     };
-    query.finish().map_err(|error| failure(&error))?;
-    let place = app.places.downloads.clone().try_acquire_owned().map_err(|_| {
-        let full = refusal(StatusCode::SERVICE_UNAVAILABLE, "too many downloads at once");
-        ([(header::RETRY_AFTER, "1")], full).into_response()
-    })?;
-    let stored = open(app, folder, &name, &scope).await.map_err(|error| failure(&error))?;
+    query.finish()?;
+    let place = app.places.downloads.clone().try_acquire_owned();
+    let place = place.map_err(|_| busy("too many downloads at once"))?;
+    let stored = open(&app, folder, &name, &scope).await?;
     let at_work = visitor.ticket.begin_work();
-    Ok(answer(stored, &name, inline, &headers, get, (place, at_work)))
+    Ok(answer(stored, &name, inline, &headers, method == Method::GET, (place, at_work)))
 }
 
 /// What the holder of a link may know. A bad link is no failed attempt: it may just be old.
-#[expect(clippy::result_large_err, reason = "a refusal is a whole response")]
-fn linked(app: &App, link: &str, folder: Folder, name: &str) -> Result<Scope, Response> {
+fn linked(app: &App, link: &str, folder: Folder, name: &str) -> Result<Scope, Refused> {
     let signed = app.service.links.read(link, folder, name, SystemTime::now());
     // Every role may look; whether the credential it was made with still stands, only now can tell.
     let good = signed.filter(|principal| app.service.access.is_good(principal));
     let bad = || refusal(StatusCode::FORBIDDEN, "this link is not good, or not any more");
-    good.map(|principal| principal.scope).ok_or_else(bad)
+    Ok(good.map(|principal| principal.scope).ok_or_else(bad)?)
 }
 
 async fn open(app: &App, folder: Folder, name: &str, scope: &Scope) -> Result<StoredFile, Error> {
@@ -122,10 +92,7 @@ async fn open(app: &App, folder: Folder, name: &str, scope: &Scope) -> Result<St
     if !plain {
         return Err(Error::new(Code::FileNotFound, "there is no such file"));
     }
-    let cameras: Option<Vec<CameraId>> = match scope {
-        Scope::All => None,
-        Scope::Only(cameras) => Some(cameras.iter().copied().collect()),
-    };
+    let cameras = scope.cameras();
     let controller = &app.service.controller;
     let opened = match folder {
         Folder::Recordings => controller.open_recording(name.to_owned(), cameras.as_deref()).await,
@@ -226,8 +193,7 @@ fn etag(length: u64, modified: SystemTime, inode: u64) -> String {
     let since = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let whole = format!("{inode} {length} {}", since.as_nanos());
     let hash = digest::digest(&digest::SHA256, whole.as_bytes());
-    let hex = hash.as_ref()[..16].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    format!("\"{hex}\"")
+    format!("\"{}\"", hex(&hash.as_ref()[..16]))
 }
 
 /// A name that is more than plain ASCII is told twice (RFC 6266 section 4.3).

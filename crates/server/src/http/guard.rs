@@ -10,12 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::refusal;
+use super::refusal::{Refused, closing, refusal};
 use crate::{
     app::App,
     audit::{Entry, Event, Outcome},
     net::{From, Ticket},
-    rpc::{Peer, Transport, correlation_id},
+    rpc::{Peer, Transport},
     security::origin::{self, Asked},
 };
 
@@ -53,7 +53,7 @@ pub(super) async fn guard(
     let secure = is_secure(&app, &from, request.headers());
     let page = request.headers().get(header::ORIGIN).cloned();
     let (mut response, welcome) = match admitted(&app, &from, secure, &request) {
-        Err(refused) => (refused, None),
+        Err(refused) => (refused.into_response(), None),
         Ok(visitor) => {
             let welcome = page.filter(|page| {
                 page.to_str().is_ok_and(|page| origin::is_listed(page, &app.live.get().allowed_origins))
@@ -95,39 +95,28 @@ fn may_ask() -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-#[expect(clippy::result_large_err, reason = "a refusal is a whole response")]
-fn admitted(app: &App, from: &From, secure: bool, request: &Request) -> Result<Visitor, Response> {
+fn admitted(app: &App, from: &From, secure: bool, request: &Request) -> Result<Visitor, Refused> {
     let headers = request.headers();
     if headers.contains_key(header::TRANSFER_ENCODING) {
         // Two ways to tell a body's length are two lengths to somebody (RFC 9112 section 6.1): we know one.
-        let refused = refusal(StatusCode::LENGTH_REQUIRED, "a body needs a Content-Length");
-        return Err(([(header::CONNECTION, "close")], refused).into_response());
+        return Err(closing(StatusCode::LENGTH_REQUIRED, "a body needs a Content-Length").into());
     }
     let asked = asked(app, from, secure, request)?;
     let address = app.websocket.proxies.client(from.address.ip(), lines(headers, &FORWARDED_FOR));
     let peer = Peer { address, host: asked.host.clone(), subscriber: None, transport: Transport::Http };
     let route = route(request.uri().path());
     if !may_connect(app, headers, &asked) {
-        app.service.audit.note(&Entry {
-            event: Event::Refusal,
-            who: None,
-            address,
-            method: route,
-            device: None,
-            filename: None,
-            outcome: Outcome::Refused,
-            reason: Some("origin".into()),
-            correlation_id: correlation_id(),
-        });
+        let why = Some("origin");
+        let line = Entry::about(Event::Refusal, None, address, route, Outcome::Refused, why);
+        app.service.audit.note(&line);
         let reason = "pages of this origin may not connect; see security.allowed_origins";
-        return Err(refusal(StatusCode::FORBIDDEN, reason));
+        return Err(refusal(StatusCode::FORBIDDEN, reason).into());
     }
     Ok(Visitor { peer, ticket: from.ticket.clone(), route })
 }
 
-#[expect(clippy::result_large_err, reason = "a refusal is a whole response")]
-fn asked(app: &App, from: &From, secure: bool, request: &Request) -> Result<Asked, Response> {
-    let misdirected = |reason| Err(refusal(StatusCode::MISDIRECTED_REQUEST, reason));
+fn asked(app: &App, from: &From, secure: bool, request: &Request) -> Result<Asked, Refused> {
+    let misdirected = |reason| Err(refusal(StatusCode::MISDIRECTED_REQUEST, reason).into());
     // A full address in the request line counts before the header (RFC 9112 section 3.2.2).
     let host = match request.uri().authority() {
         Some(authority) => Some(authority.as_str()),

@@ -8,10 +8,10 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{credentials, guard::Visitor, refusal::failure};
-use crate::{app::App, rpc::openrpc};
+use super::{credentials, guard::Visitor, refusal::Refused};
+use crate::{app::App, rpc::openrpc, wire::Status};
 
 /// The process answers.
 pub(super) async fn live() -> Response {
@@ -32,14 +32,9 @@ pub(super) async fn whole(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
-) -> Response {
-    match credentials::caller(&app, &headers, &visitor) {
-        Err(error) => failure(&error),
-        Ok(principal) => match app.service.status(&principal.scope).await {
-            Ok(status) => Json(status).into_response(),
-            Err(error) => failure(&error),
-        },
-    }
+) -> Result<Json<Status>, Refused> {
+    let caller = credentials::caller(&app, &headers, &visitor)?;
+    Ok(Json(app.service.status(&caller.scope).await?))
 }
 
 /// The API as a document.
@@ -47,11 +42,9 @@ pub(super) async fn openrpc(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
-) -> Response {
-    match credentials::caller(&app, &headers, &visitor) {
-        Err(error) => failure(&error),
-        Ok(_) => Json(openrpc::document()).into_response(),
-    }
+) -> Result<Json<&'static Value>, Refused> {
+    credentials::caller(&app, &headers, &visitor)?;
+    Ok(Json(openrpc::document()))
 }
 
 /// Public keys for a media server (RFC 7517). There are none: no key here has a public half yet.

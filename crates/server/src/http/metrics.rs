@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{credentials, guard::Visitor, refusal::failure};
+use super::{credentials, guard::Visitor, refusal::Refused};
 use crate::{app::App, metrics, security::Role, wire::Error};
 
 /// The page, or why not.
@@ -17,20 +17,16 @@ pub(super) async fn page(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
-) -> Response {
-    if let Err(error) = may_read(&app, &headers, &visitor) {
-        return failure(&error);
-    }
-    match metrics::render(&app.service).await {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(error) => failure(&error),
-    }
+) -> Result<Response, Refused> {
+    may_read(&app, &headers, &visitor)?;
+    let text = metrics::render(&app.service).await?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
 fn may_read(app: &App, headers: &HeaderMap, visitor: &Visitor) -> Result<(), Error> {
     // A bad credential is refused wherever it comes from.
     let shown = credentials::shown(app, headers, visitor)?;
-    if app.live.get().allow_metrics_from.iter().any(|network| network.holds(visitor.peer.address)) {
+    if app.live.get().allow_metrics_from.holds(visitor.peer.address) {
         return Ok(());
     }
     match shown {

@@ -17,14 +17,14 @@ mod upgrade;
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     http::StatusCode,
     middleware,
-    routing::{any, get, post},
+    routing::{MethodRouter, any, get, post},
 };
 use tokio::sync::Semaphore;
 
-use crate::app::App;
+use crate::{app::App, security::Folder};
 pub use range::fuzz as fuzz_range;
 use refusal::refusal;
 
@@ -52,13 +52,17 @@ impl Default for Places {
     }
 }
 
+fn of_folder(folder: Folder) -> MethodRouter<Arc<App>> {
+    get(files::file).route_layer(Extension(folder))
+}
+
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/ws", any(upgrade::upgrade))
         .route("/rpc", post(rpc::post))
-        .route("/files/recordings/{filename}", get(files::recording))
-        .route("/files/snapshots/{filename}", get(files::snapshot))
+        .route("/files/recordings/{filename}", of_folder(Folder::Recordings))
+        .route("/files/snapshots/{filename}", of_folder(Folder::Snapshots))
         .route("/snapshot/{filename}", get(picture::picture))
         .route("/health", get(health::whole))
         .route("/health/live", get(health::live))

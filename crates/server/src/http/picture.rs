@@ -14,7 +14,7 @@ use super::{
     credentials,
     guard::Visitor,
     query::Query,
-    refusal::{failure, refusal},
+    refusal::{Refused, busy, refusal},
 };
 use crate::{
     app::App,
@@ -27,45 +27,25 @@ pub(super) async fn picture(
     name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Refused> {
     let device = match &name {
         Ok(Path(name)) => name.strip_suffix(".jpg"),
         Err(_) => None,
     };
-    let Some(device) = device.filter(|device| !device.contains('/')) else {
-        return refusal(StatusCode::NOT_FOUND, "a picture is at /snapshot/ID.jpg");
-    };
-    let principal = match credentials::caller(&app, &headers, &visitor) {
-        Ok(principal) => principal,
-        Err(error) => return failure(&error),
-    };
+    let device = device.filter(|device| !device.contains('/'));
+    let device = device.ok_or_else(|| refusal(StatusCode::NOT_FOUND, "a picture is at /snapshot/ID.jpg"))?;
+    let principal = credentials::caller(&app, &headers, &visitor)?;
     // The same work as the method's, and the same account.
-    if let Err(error) = app.service.access.ask("take_snapshot", None, Some(&principal), visitor.peer.address)
-    {
-        return failure(&error);
-    }
+    app.service.access.ask("take_snapshot", None, Some(&principal), visitor.peer.address)?;
     let caller = app.service.caller(principal, &visitor.peer);
     // Held by whoever waits for the camera.
-    let Ok(_place) = app.places.pictures.try_acquire() else {
-        let full = refusal(StatusCode::SERVICE_UNAVAILABLE, "too many pictures at once");
-        return ([(header::RETRY_AFTER, "1")], full).into_response();
-    };
-    let wish = match members(device, query.as_deref()) {
-        Ok(members) => caller.read::<TakeSnapshot>(members),
-        Err(error) => Err(error),
-    };
-    let wish = match wish {
-        Ok(wish) => wish,
-        Err(error) => return failure(&error),
-    };
-    match caller.controller().picture(wish.device, &wish.request).await {
-        Ok(picture) => {
-            let taken = httpdate::fmt_http_date(picture.captured_at.max(SystemTime::UNIX_EPOCH));
-            let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::LAST_MODIFIED, taken.as_str())];
-            (headers, picture.bytes).into_response()
-        }
-        Err(error) => failure(&caller.failed(error)),
-    }
+    let _place = app.places.pictures.try_acquire().map_err(|_| busy("too many pictures at once"))?;
+    let wish: TakeSnapshot = caller.read(members(device, query.as_deref())?)?;
+    let picture = caller.controller().picture(wish.device, &wish.request).await;
+    let picture = picture.map_err(|error| caller.failed(error))?;
+    let taken = httpdate::fmt_http_date(picture.captured_at.max(SystemTime::UNIX_EPOCH));
+    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::LAST_MODIFIED, taken.as_str())];
+    Ok((headers, picture.bytes).into_response())
 }
 
 /// The parameters of `take_snapshot` that mean something for a picture nobody keeps: read by the same

@@ -9,13 +9,45 @@ use serde_json::json;
 
 use crate::wire::{Code, Error};
 
+/// An answer that ends a request early, so that `?` can give it. Boxed: it is seldom, and large.
+pub(super) struct Refused(Box<Response>);
+
+impl From<Response> for Refused {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        failure(&error).into()
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+/// There is too much under way.
+pub(super) fn busy(reason: &str) -> Response {
+    let full = refusal(StatusCode::SERVICE_UNAVAILABLE, reason);
+    ([(header::RETRY_AFTER, "1")], full).into_response()
+}
+
+/// A refusal after which nothing more is read: what the client still sends is no request.
+pub(super) fn closing(status: StatusCode, reason: &str) -> Response {
+    ([(header::CONNECTION, "close")], refusal(status, reason)).into_response()
+}
+
 /// A refusal that is HTTP's alone.
 pub(super) fn refusal(status: StatusCode, reason: &str) -> Response {
     (status, Json(json!({"status": status.as_u16(), "reason": reason}))).into_response()
 }
 
 /// An error of the API as the whole answer.
-pub(super) fn failure(error: &Error) -> Response {
+fn failure(error: &Error) -> Response {
     let status = status(error);
     let body = json!({"status": status.as_u16(), "reason": error.reason(), "error": error.to_value()});
     with_hints((status, Json(body)).into_response(), error)

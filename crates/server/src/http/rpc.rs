@@ -1,21 +1,20 @@
 //! `POST /rpc`: the same methods, for clients that keep no connection.
 
-use std::{collections::VecDeque, future::ready, sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{FutureExt, StreamExt, future::Either, stream::FuturesOrdered};
-use serde_json::json;
 
 use super::{
     credentials,
     guard::{Visitor, only},
-    refusal::{refusal, status, with_hints},
+    refusal::{Refused, closing, refusal, status, with_hints},
 };
 use crate::{
     app::App,
@@ -40,7 +39,7 @@ pub(super) async fn post(
         Ok(None) => {}
         Ok(Some(principal)) => session.begin(principal),
         Err(error) => {
-            let text = json!({"jsonrpc": "2.0", "id": null, "error": error.to_value()}).to_string();
+            let text = rpc::refusal(None, &error);
             return single(Reply { text, error: Some(error) });
         }
     }
@@ -52,13 +51,10 @@ pub(super) async fn post(
     }
     let body = match read(&app, &parts.headers, body).await {
         Ok(body) => body,
-        Err(refused) => return refused,
+        Err(refused) => return refused.into_response(),
     };
-    // What is not UTF-8 is not JSON: the replacement characters make it neither.
-    let text = String::from_utf8_lossy(&body);
-    let message =
-        if matches!(text, std::borrow::Cow::Borrowed(_)) { rpc::read(&text) } else { rpc::read("") };
-    drop(text);
+    // What is not UTF-8 is not JSON, and neither is nothing.
+    let message = rpc::read(std::str::from_utf8(&body).unwrap_or_default());
     drop(body);
     let mut begin =
         async |item| rpc::begin(&app.service, &app.commands, item, &mut session, &visitor.peer).await;
@@ -74,7 +70,7 @@ pub(super) async fn post(
         Message::Batch(items) => {
             let mut texts = Vec::with_capacity(items.len());
             let mut work = FuturesOrdered::new();
-            for item in VecDeque::from(items) {
+            for item in items {
                 while work.len() >= app.websocket.max_in_flight {
                     texts.extend(work.next().await.flatten());
                 }
@@ -98,13 +94,10 @@ pub(super) async fn post(
 }
 
 /// The whole body, within its limits of size and time.
-#[expect(clippy::result_large_err, reason = "a refusal is a whole response")]
-async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Response> {
+async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
     let max = app.websocket.max_message_bytes;
-    let large = || {
-        let refused = refusal(StatusCode::PAYLOAD_TOO_LARGE, "larger than websocket.max_message_size");
-        Err(([(header::CONNECTION, "close")], refused).into_response())
-    };
+    let large =
+        || Err(closing(StatusCode::PAYLOAD_TOO_LARGE, "larger than websocket.max_message_size").into());
     let told = only(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if told.is_some_and(|length| length > max as u64) {
         // One who asks before sending sends nothing more once refused.
@@ -124,11 +117,8 @@ async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<axum::body::
         Ok(Ok(body)) => Ok(body),
         // Only a body without a length told in advance can turn out too large here.
         Ok(Err(_)) if told.is_none() => large(),
-        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "the body did not come whole")),
-        Err(_) => {
-            let refused = refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            Err(([(header::CONNECTION, "close")], refused).into_response())
-        }
+        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "the body did not come whole").into()),
+        Err(_) => Err(closing(StatusCode::REQUEST_TIMEOUT, "the body did not come in time").into()),
     }
 }
 
@@ -163,6 +153,6 @@ fn single(reply: Reply) -> Response {
     }
 }
 
-fn json_text(status: StatusCode, text: String) -> Response {
+pub(super) fn json_text(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

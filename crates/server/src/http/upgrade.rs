@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{FromRequestParts, Request, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use serde_json::json;
 
 use super::{
     credentials,
     guard::Visitor,
     refusal::{self, refusal, with_hints},
+    rpc::json_text,
 };
-use crate::{app::App, net::Full, rpc::Transport, ws};
+use crate::{
+    app::App,
+    net::Full,
+    rpc::{self, Transport},
+    ws,
+};
 
 pub(super) async fn upgrade(
     State(app): State<Arc<App>>,
@@ -32,8 +37,8 @@ pub(super) async fn upgrade(
     let principal = match credentials::shown(&app, &parts.headers, &visitor) {
         Ok(principal) => principal,
         Err(error) => {
-            let body = Json(json!({"jsonrpc": "2.0", "id": null, "error": error.to_value()}));
-            return with_hints((refusal::status(&error), body).into_response(), &error);
+            let reply = json_text(refusal::status(&error), rpc::refusal(None, &error));
+            return with_hints(reply, &error);
         }
     };
     if *app.stopping.borrow() {

@@ -2,29 +2,22 @@
 
 use std::net::IpAddr;
 
-use crate::security::Network;
+use crate::security::Networks;
 
 /// Addresses, or networks of them, that `websocket.trusted_proxies` names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Proxies(Vec<Network>);
+pub(crate) struct Proxies(Networks);
 
 impl Proxies {
     /// Reads every entry; gives back those that are none.
     pub(crate) fn parse(texts: &[String]) -> (Self, Vec<&str>) {
-        let (mut networks, mut wrong) = (Vec::new(), Vec::new());
-        for text in texts {
-            match Network::parse(text) {
-                Some(network) => networks.push(network),
-                None => wrong.push(text.as_str()),
-            }
-        }
+        let (networks, wrong) = Networks::parse(texts);
         (Self(networks), wrong)
     }
 
     /// Is this one of them?
     pub(crate) fn holds(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|network| network.holds(address))
+        self.0.holds(address)
     }
 
     /// Who stands behind `peer`, by what it says in `X-Forwarded-For`, first line first. Each proxy adds

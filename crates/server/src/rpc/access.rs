@@ -11,7 +11,6 @@ use std::{
 use control::settings::Problem;
 use tokio::sync::watch;
 
-use super::correlation_id;
 use crate::{
     audit::{Audit, Entry, Event, Outcome},
     config::Security,
@@ -151,8 +150,14 @@ impl Access {
         outcome.map_err(|over| {
             if over.noted {
                 let why = "over the rate limit; more in this minute are not logged";
-                let line =
-                    line(Event::Refusal, principal.cloned(), address, method, Outcome::Refused, Some(why));
+                let line = Entry::about(
+                    Event::Refusal,
+                    principal.cloned(),
+                    address,
+                    method,
+                    Outcome::Refused,
+                    Some(why),
+                );
                 self.audit.note(&line);
             }
             Error::limited("too many requests; come again after retry_after_ms", over.retry_after)
@@ -226,28 +231,6 @@ impl Access {
         outcome: Outcome,
         reason: Option<&str>,
     ) {
-        self.audit.note(&line(Event::Authentication, who, address, method, outcome, reason));
-    }
-}
-
-/// A line of the audit log about nothing but who and where.
-fn line(
-    event: Event,
-    who: Option<Arc<Principal>>,
-    address: IpAddr,
-    method: &'static str,
-    outcome: Outcome,
-    reason: Option<&str>,
-) -> Entry {
-    Entry {
-        event,
-        who,
-        address,
-        method,
-        device: None,
-        filename: None,
-        outcome,
-        reason: reason.map(str::to_owned),
-        correlation_id: correlation_id(),
+        self.audit.note(&Entry::about(Event::Authentication, who, address, method, outcome, reason));
     }
 }

@@ -108,7 +108,7 @@ pub(crate) fn reply(id: &RawValue, outcome: &Outcome) -> String {
 }
 
 /// An error reply; without an id where none could be told.
-fn refusal(id: Option<&RawValue>, error: &Error) -> String {
+pub(crate) fn refusal(id: Option<&RawValue>, error: &Error) -> String {
     let id = id.map_or("null", RawValue::get);
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{}}}", error.to_value())
 }

@@ -14,7 +14,7 @@ mod table;
 pub(crate) use access::Access;
 pub(crate) use begin::{Begun, Reply, begin};
 pub(crate) use call::{Admitted, Caller, Peer, Service, Task, Transport};
-pub(crate) use envelope::{Item, Message, batch, notification, read, reply};
+pub(crate) use envelope::{Item, Message, batch, notification, read, refusal, reply};
 pub(crate) use error::{correlation_id, from_control};
 pub use fuzzing::fuzz;
 #[cfg(test)]

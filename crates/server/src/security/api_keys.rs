@@ -9,7 +9,7 @@ use std::{
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, Principal, Role, Scope};
+use super::{Credential, Principal, Role, Scope, hex, unhex};
 
 /// How every key begins; no token does.
 const PREFIX: &str = "cs_";
@@ -177,6 +177,7 @@ impl Book {
         getrandom::fill(&mut random).map_err(|cause| NoKey::Random(cause.to_string()))?;
         let (id, rest) = random.split_at(8);
         let (salt, secret) = rest.split_at(16);
+        // Letters and digits only: an id or a key is one word for a mouse, a shell and a URL.
         let id = hex(id);
         let text = format!("{PREFIX}{id}_{}", hex(secret));
         let check = Check::of(salt.try_into().expect("split off with this length above"), &text);
@@ -335,23 +336,6 @@ impl TryFrom<KeyForm> for ApiKey {
 pub(super) fn whole_ms(time: SystemTime) -> SystemTime {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     UNIX_EPOCH + Duration::from_millis(since.as_millis() as u64)
-}
-
-/// Letters and digits only: an id or a key is one word for a mouse, a shell and a URL.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let lower = text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
-    if text.len() != 2 * N || !lower {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// What must hold for any text of the file: it is refused without being quoted, or comes back as it was.

@@ -1,14 +1,17 @@
 //! Links that carry their own permission: one file, for a quarter of an hour, in the name of whoever was
 //! given it. Signing and reading; whether that caller is still welcome is asked at each use.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::{hkdf, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use control::CameraId;
 use serde::{Deserialize, Serialize};
 
-use super::{Principal, Scope, Secret, ticket::Holder};
+use super::{
+    Principal, Scope, Secret,
+    ticket::{Holder, milliseconds},
+};
 
 /// How long a link is good.
 const LIFE: Duration = Duration::from_mins(15);
@@ -93,10 +96,6 @@ fn signed(folder: Folder, filename: &str, said: &str) -> Vec<u8> {
     format!("{}/{filename}/{said}", folder.as_str()).into_bytes()
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
-}
-
 /// A name as one segment of a path (RFC 3986 section 2.3).
 pub(crate) fn encoded(name: &str) -> String {
     name.bytes().fold(String::with_capacity(name.len()), |text, byte| match byte {
@@ -109,6 +108,8 @@ pub(crate) fn encoded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use serde_json::json;
 
     use super::*;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// Some addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
+struct Network {
     first: IpAddr,
     /// How many leading bits count.
     bits: u8,
@@ -12,7 +12,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// An address, or an address and the number of bits that count (RFC 4632 section 3.1).
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (text, None),
@@ -31,7 +31,7 @@ impl Network {
     }
 
     /// Is it one of them? An IPv4 address in IPv6 clothes counts as what it is.
-    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+    fn holds(&self, address: IpAddr) -> bool {
         let same = |mine: u128, theirs: u128, width: u32| {
             let ignored = width - u32::from(self.bits);
             // Shifting by the whole width is not defined.
@@ -44,6 +44,29 @@ impl Network {
             (IpAddr::V6(mine), IpAddr::V6(theirs)) => same(mine.into(), theirs.into(), 128),
             _ => false,
         }
+    }
+}
+
+/// Any number of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Networks(Vec<Network>);
+
+impl Networks {
+    /// Reads every entry; gives back those that are none.
+    pub(crate) fn parse(texts: &[String]) -> (Self, Vec<&str>) {
+        let (mut networks, mut wrong) = (Vec::new(), Vec::new());
+        for text in texts {
+            match Network::parse(text) {
+                Some(network) => networks.push(network),
+                None => wrong.push(text.as_str()),
+            }
+        }
+        (Self(networks), wrong)
+    }
+
+    /// Is this address in one of them?
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.holds(address))
     }
 }
 

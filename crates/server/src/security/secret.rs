@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::private_file;
+use super::{hex, private_file};
 
 /// RFC 7518 section 3.2: a key for HS256 has at least 256 bits.
 const MIN_BYTES: usize = 32;
@@ -75,7 +75,7 @@ pub(crate) fn make_secret(path: &Path) -> Result<(Secret, bool), String> {
     }
     let mut random = [0; MIN_BYTES];
     getrandom::fill(&mut random).map_err(|cause| format!("no random numbers to be had: {cause}"))?;
-    let text = random.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let text = hex(&random);
     let failed = |cause: io::Error| format!("{} cannot be written: {cause}", path.display());
     private_file::replace(path, &format!("{text}\n")).map_err(failed)?;
     Ok((Secret::new(&text)?, true))

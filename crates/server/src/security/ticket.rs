@@ -136,7 +136,8 @@ impl Holder {
     }
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
+/// Since 1970.
+pub(super) fn milliseconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
