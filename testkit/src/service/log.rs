@@ -6,7 +6,10 @@ use std::{
     io::{BufRead, BufReader, Read},
     process::Child,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+use crate::eventually;
 
 /// Lines kept; a test that says more is too long, a soak forgets its oldest.
 const MAX_LINES: usize = 10_000;
@@ -14,6 +17,8 @@ const MAX_LINES: usize = 10_000;
 const MAX_LINE_BYTES: u64 = 64 << 10;
 /// Lines shown with a failure.
 const SHOWN_LINES: usize = 60;
+/// From a service's word to our having read it, on a busy machine.
+const READING_LIMIT: Duration = Duration::from_secs(10);
 
 /// The lines so far. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +56,17 @@ impl Log {
         let lines = self.lines();
         assert_eq!(lines.forgotten, 0, "the service has said too much for an answer");
         lines.kept.iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
+    /// The first line that holds `text`, once it has come: an answer may be here before the line about it.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub async fn says(&self, text: &str) -> String {
+        eventually(&format!("the log says `{text}`"), READING_LIMIT, async || {
+            self.lines().kept.iter().find(|line| line.contains(text)).cloned()
+        })
+        .await
     }
 
     /// The last lines, for a failure.

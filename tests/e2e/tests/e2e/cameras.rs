@@ -244,6 +244,7 @@ async fn a_timelapse_keeps_its_newest_pictures_and_no_other_ever_goes_by_it() {
         (rpc.ok("list_snapshots", json!({})).await["total"].as_u64() >= Some(3)).then_some(())
     })
     .await;
+    service.log().says("no picture for the timelapse").await;
     assert_eq!(service.log().with("no picture for the timelapse").len(), 1);
 }
 

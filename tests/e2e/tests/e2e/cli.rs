@@ -208,7 +208,7 @@ async fn tokens_are_issued_only_with_a_secret_that_is_there() {
     ];
     let service = Service::start_with(&["serve"], &environment).await;
     let secret = data.join("jwt_secret");
-    assert!(!service.log().with(path(&secret)).is_empty(), "{}", service.log().tail());
+    service.log().says(path(&secret)).await;
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&secret).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
     let ran = run_with(&issue, &environment).await;
@@ -227,14 +227,11 @@ async fn the_demo_shows_what_it_says() {
     let environment =
         [("CAMERA_SERVICE__WEBSOCKET__PORT", "0"), ("CAMERA_SERVICE__EMBEDDED__RTSP", "127.0.0.1:0")];
     let mut demo = Service::start_with(&["demo"], &environment).await;
-    let token = eventually("the demo prints a token", Duration::from_secs(10), async || {
-        demo.log().with("TOKEN=").first().and_then(|line| line.split("TOKEN=").nth(1)).map(str::to_owned)
-    })
-    .await;
-    let line = |start: &str| demo.log().with(start).first().cloned();
-    let files = line("Files ").expect("it says where its files are");
+    let token = demo.log().says("TOKEN=").await;
+    let token = token.split("TOKEN=").nth(1).unwrap();
+    let files = demo.log().says("Files ").await;
     let folder = files.split_whitespace().nth(1).unwrap().trim_end_matches("/recordings").to_owned();
-    let rtsp = line("rtsp://127.0.0.1:").expect("it prints the line for ffplay");
+    let rtsp = demo.log().says("rtsp://127.0.0.1:").await;
     let url = rtsp.split_whitespace().find(|word| word.starts_with("rtsp://")).unwrap().to_owned();
     let mut rpc = Rpc::connect(&demo, &[]).await.unwrap();
     assert_eq!(rpc.authenticate(token.trim()).await["role"], "admin");

@@ -23,8 +23,9 @@ async fn a_trusted_proxy_speaks_for_its_clients() {
         assert_eq!(wrong(&service, forwarded).await, want, "{forwarded}");
     }
     assert_eq!(wrong(&service, "203.0.113.2").await, 401);
+    service.log().says("203.0.113.1").await;
+    service.log().says("203.0.113.2").await;
     assert_eq!(service.log().with("198.51.100.9").len(), 0);
-    assert!(!service.log().with("203.0.113.1").is_empty(), "the log names the client");
 
     let viewer = bearer(&service, Role::Viewer).await;
     let ping = request(1, "ping", Value::Null).to_string();
