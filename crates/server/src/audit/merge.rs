@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,15 +33,15 @@ struct Same {
 struct Run {
     written: u32,
     /// The last one that was not written, and how many there were.
-    more: Option<(Line, u64)>,
+    more: Option<(Box<Line>, u64)>,
 }
 
 /// The lines of the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Merge {
-    runs: HashMap<Same, Run>,
+    runs: HashMap<Arc<Same>, Run>,
     /// Their ends, soonest first: all last equally long.
-    ends: VecDeque<(Instant, Same)>,
+    ends: VecDeque<(Instant, Arc<Same>)>,
 }
 
 impl Merge {
@@ -66,13 +67,14 @@ impl Merge {
                 out.push(line);
             } else {
                 let count = run.more.as_ref().map_or(0, |(_, count)| *count);
-                run.more = Some((line, count + 1));
+                run.more = Some((Box::new(line), count + 1));
             }
             return;
         }
         if self.runs.len() >= MAX_RUNS {
             self.end_oldest(out);
         }
+        let same = Arc::new(same);
         self.ends.push_back((now + WINDOW, same.clone()));
         self.runs.insert(same, Run { written: 1, more: None });
         out.push(line);
@@ -100,7 +102,7 @@ impl Merge {
     fn end_oldest(&mut self, out: &mut Vec<Line>) {
         let run = self.ends.pop_front().and_then(|(_, same)| self.runs.remove(&same));
         if let Some((line, count)) = run.and_then(|run| run.more) {
-            out.push(Line { repeated: Some(count), ..line });
+            out.push(Line { repeated: Some(count), ..*line });
         }
     }
 }
