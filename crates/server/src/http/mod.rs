@@ -30,8 +30,11 @@ use refusal::refusal;
 
 /// Downloads at once: each holds an open file.
 const MAX_DOWNLOADS: usize = 64;
-/// Bodies read at once: each may be as long as a message.
-const MAX_BODIES: usize = 64;
+/// Long bodies read at once for callers who showed who they are: each may be as long as a message.
+const MAX_BODIES: usize = 48;
+/// And for others, whose credential may lie in the body: who only half sends theirs keeps no place from a
+/// caller who is known.
+const MAX_STRANGERS_BODIES: usize = 16;
 /// Pictures made at once for those who keep none.
 const MAX_PICTURES: usize = 16;
 
@@ -39,6 +42,7 @@ const MAX_PICTURES: usize = 16;
 pub(crate) struct Places {
     downloads: Arc<Semaphore>,
     bodies: Semaphore,
+    strangers_bodies: Semaphore,
     pictures: Semaphore,
 }
 
@@ -47,6 +51,7 @@ impl Default for Places {
         Self {
             downloads: Arc::new(Semaphore::new(MAX_DOWNLOADS)),
             bodies: Semaphore::new(MAX_BODIES),
+            strangers_bodies: Semaphore::new(MAX_STRANGERS_BODIES),
             pictures: Semaphore::new(MAX_PICTURES),
         }
     }

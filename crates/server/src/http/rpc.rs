@@ -1,15 +1,20 @@
 //! `POST /rpc`: the same methods, for clients that keep no connection.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{
+    future::ready,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Extension,
-    body::{Body, Bytes, to_bytes},
+    body::Body,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{FutureExt, StreamExt, future::Either, stream::FuturesOrdered};
+use tokio::sync::Semaphore;
 
 use super::{
     credentials,
@@ -25,6 +30,8 @@ use crate::{
 
 /// Longest time for a whole body to come.
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// A body up to this length needs no place: it is what a connection may cost anyway.
+const SHORT_BODY_BYTES: usize = 16 << 10;
 /// So much of a body that is too large is taken before it is refused.
 const MAX_SWALLOWED_BYTES: usize = 16 << 20;
 
@@ -49,7 +56,10 @@ pub(super) async fn post(
     if *app.stopping.borrow() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping");
     }
-    let body = match read(&app, &parts.headers, body).await {
+    let places = &app.places;
+    let known = session.principal(SystemTime::now()).is_some();
+    let places = if known { &places.bodies } else { &places.strangers_bodies };
+    let body = match read(app.websocket.max_message_bytes, places, &parts.headers, body).await {
         Ok(body) => body,
         Err(refused) => return refused.into_response(),
     };
@@ -94,8 +104,7 @@ pub(super) async fn post(
 }
 
 /// The whole body, within its limits of size and time.
-async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
-    let max = app.websocket.max_message_bytes;
+async fn read(max: usize, places: &Semaphore, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refused> {
     let large =
         || Err(closing(StatusCode::PAYLOAD_TOO_LARGE, "larger than websocket.max_message_size").into());
     let told = only(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
@@ -107,19 +116,36 @@ async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Refus
         }
         return large();
     }
-    let reading = async {
-        let place = app.places.bodies.acquire().await;
-        let whole = to_bytes(body, max).await;
-        drop(place);
-        whole
-    };
-    match tokio::time::timeout(BODY_TIME, reading).await {
-        Ok(Ok(body)) => Ok(body),
+    match tokio::time::timeout(BODY_TIME, collect(max, places, body)).await {
+        Ok(Collected::Whole(body)) => Ok(body),
         // Only a body without a length told in advance can turn out too large here.
-        Ok(Err(_)) if told.is_none() => large(),
-        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "the body did not come whole").into()),
+        Ok(Collected::TooLarge) => large(),
+        Ok(Collected::Broken) => Err(refusal(StatusCode::BAD_REQUEST, "the body did not come whole").into()),
         Err(_) => Err(closing(StatusCode::REQUEST_TIMEOUT, "the body did not come in time").into()),
     }
+}
+
+enum Collected {
+    Whole(Vec<u8>),
+    TooLarge,
+    Broken,
+}
+
+/// Only what came takes a place, not what was announced: announcing costs a client nothing.
+async fn collect(max: usize, places: &Semaphore, body: Body) -> Collected {
+    let (mut chunks, mut whole, mut place) = (body.into_data_stream(), Vec::new(), None);
+    while let Some(chunk) = chunks.next().await {
+        let Ok(chunk) = chunk else { return Collected::Broken };
+        if whole.len() + chunk.len() > max {
+            return Collected::TooLarge;
+        }
+        if place.is_none() && whole.len() + chunk.len() > SHORT_BODY_BYTES {
+            // Never closed, so there is one in the end, or the time is over.
+            place = places.acquire().await.ok();
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Collected::Whole(whole)
 }
 
 /// Takes a body and keeps nothing of it: a client that sends everything before it listens would find its

@@ -3,10 +3,11 @@
 use std::{fs, time::Duration};
 
 use e2e::PATIENCE;
+use serde_json::Value;
 use testkit::{Http, Setup, eventually, token::Role};
 use tokio::time::{Instant, interval};
 
-use super::{bearer, recorded};
+use super::{bearer, recorded, request};
 
 /// A connection that does not get on is closed after this long.
 const CLOCK: Duration = Duration::from_secs(10);
@@ -63,4 +64,37 @@ async fn a_slow_reader_is_served_and_a_deaf_one_is_closed() {
         service.pid().open_fds().filter(|open| *open <= quiet && began.elapsed() > CLOCK / 2)
     });
     tokio::select! { () = dropping => panic!("still served after 30 s"), _ = closed => {} }
+}
+
+#[tokio::test]
+async fn bodies_that_stay_half_sent_keep_nobody_waiting() {
+    let service = Setup::new().start().await;
+    let auth = bearer(&service, Role::Viewer).await;
+    let head = format!(
+        "POST /rpc HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n",
+        service.address()
+    );
+    // As many who announce much, and as many who send some of it, as there are places of any kind.
+    let mut half = Vec::new();
+    for sent in ["{".to_owned(), " ".repeat(20 << 10)].iter().cycle().take(160) {
+        let mut http = Http::connect(&service).await;
+        http.send((head.clone() + sent).as_bytes()).await;
+        half.push(http);
+    }
+    let began = Instant::now();
+    let ping = request(1, "ping", Value::Null).to_string();
+    let long = " ".repeat(100 << 10) + &ping;
+    let json = ("Content-Type", "application/json");
+    for (headers, body, status) in [
+        (&[json][..], &ping, 401),
+        (&[json, ("Authorization", &auth)], &ping, 200),
+        (&[json, ("Authorization", &auth)], &long, 200),
+    ] {
+        let answer = Http::connect(&service).await.ask("POST", "/rpc", headers, body.as_bytes()).await;
+        assert_eq!(answer.status, status);
+    }
+    assert!(began.elapsed() < CLOCK / 2, "{:?}", began.elapsed());
+    for mut http in half {
+        assert!(String::from_utf8_lossy(&http.rest().await).starts_with("HTTP/1.1 408 "));
+    }
 }
