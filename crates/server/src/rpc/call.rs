@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Access, Outcome,
-    envelope::{GivenParams, Request},
+    envelope::Request,
     error::{correlation_id, from_control},
+    given::GivenParams,
     methods,
     table::{AUTHENTICATE, Effect, Method, SUBSCRIBE, encode, find},
 };
@@ -109,17 +110,13 @@ impl Service {
         session: &mut Session,
         peer: &Peer,
     ) -> Result<Admitted, Error> {
-        let Request { method: name, params, .. } = request;
+        let Request { method: name, mut params, .. } = request;
         if name == AUTHENTICATE && peer.transport == Transport::WebSocket {
             let outcome = self.authenticate(params, session, peer)?;
             return Ok(Admitted::Answered(encode(Ok(outcome))));
         }
         let method = find(&name);
-        let mut params = params;
-        let token = match &mut params {
-            GivenParams::ByName(members) => members.remove("auth_token").filter(|token| !token.is_null()),
-            GivenParams::ByPosition => None,
-        };
+        let token = params.members.remove("auth_token").filter(|token| !token.is_null());
         let inline = token.is_some();
         let principal = match token {
             None => session
@@ -145,7 +142,7 @@ impl Service {
             self.audit.note(&caller.entry(peer, method.name, (None, None), audit::Event::Refusal));
             return Err(Error::forbidden(method.least, caller.principal.role));
         }
-        let members = named(params)?;
+        let members = params.named()?;
         let line = self.privileged(&caller, method, &members, peer)?;
         Ok(Admitted::Task(Box::new(Task { method, caller, members, begun, line })))
     }
@@ -201,19 +198,11 @@ impl Service {
     ) -> Result<Authenticated, Error> {
         // Before the credential is looked at: guessing is limited like asking.
         self.access.ask(AUTHENTICATE, Some(session), None, peer.address)?;
-        let Authenticate { auth_token } = Params::new(named(params)?, &|_| Err(nameless())).read()?;
+        let Authenticate { auth_token } = Params::new(params.named()?, &|_| Err(nameless())).read()?;
         let principal = self.access.verify(&auth_token, peer.address, AUTHENTICATE)?;
         self.access.ask(AUTHENTICATE, None, Some(&principal), peer.address)?;
         session.begin(principal.clone());
         Ok(methods::authenticated(&principal, session))
-    }
-}
-
-/// Parameters by name; nothing here takes them by position.
-fn named(params: GivenParams) -> Result<Map<String, Value>, Error> {
-    match params {
-        GivenParams::ByName(members) => Ok(members),
-        GivenParams::ByPosition => Err(Error::param("params", "by_name", "parameters are given by name")),
     }
 }
 

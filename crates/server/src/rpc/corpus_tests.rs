@@ -39,6 +39,9 @@ fn what_each_file_is_answered() {
             "hostile-path-as-param-name.json"
             | "hostile-filename-traversal.json"
             | "hostile-positional.json"
+            | "hostile-deep-params.json"
+            | "hostile-number-out-of-range.json"
+            | "hostile-lone-surrogate.json"
             | "hostile-subscribe-nested.json" => "-32602",
             other if other.starts_with("valid-") => "0",
             _ => "-32600",

@@ -4,9 +4,12 @@
 use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Value, value::RawValue};
 
-use super::Outcome;
+use super::{
+    Outcome,
+    given::{GivenParams, MAX_COMPOUND_BYTES},
+};
 use crate::wire::{Code, Error};
 
 /// Most requests in one batch.
@@ -35,21 +38,14 @@ pub(crate) struct Request {
     pub(crate) params: GivenParams,
 }
 
-/// The member `params`.
-#[derive(Debug)]
-pub(crate) enum GivenParams {
-    ByName(Map<String, Value>),
-    /// Good JSON-RPC, but no method here takes it.
-    ByPosition,
-}
-
 /// Reads the text of one frame.
 pub(crate) fn read(text: &str) -> Message {
     let Ok(whole) = serde_json::from_str::<&RawValue>(text) else {
         return Message::Refused(refusal(None, &Error::new(Code::Parse, "this is not JSON")));
     };
+    let mut compound_bytes = MAX_COMPOUND_BYTES;
     if !whole.get().starts_with('[') {
-        return Message::Single(read_one(whole.get()));
+        return Message::Single(read_one(whole.get(), &mut compound_bytes));
     }
     let invalid = |reason: &str| Message::Refused(refusal(None, &Error::new(Code::InvalidRequest, reason)));
     let Ok(Elements(elements)) = serde_json::from_str(whole.get()) else {
@@ -58,10 +54,11 @@ pub(crate) fn read(text: &str) -> Message {
     if elements.is_empty() {
         return invalid("an empty batch asks for nothing");
     }
-    Message::Batch(elements.into_iter().map(|element| read_one(element.get())).collect())
+    let one = |element: &RawValue| read_one(element.get(), &mut compound_bytes);
+    Message::Batch(elements.into_iter().map(one).collect())
 }
 
-fn read_one(text: &str) -> Item {
+fn read_one(text: &str, compound_bytes: &mut usize) -> Item {
     let invalid = |id: Option<&RawValue>, reason: &str| {
         Err(Some(refusal(id, &Error::new(Code::InvalidRequest, reason))))
     };
@@ -81,12 +78,7 @@ fn read_one(text: &str) -> Item {
     }
     let method: Option<String> = members.method.and_then(|raw| serde_json::from_str(raw.get()).ok());
     let Some(method) = method else { return invalid(id, "method must be a string") };
-    let params = match members.params.map_or("null", RawValue::get) {
-        "null" => Some(GivenParams::ByName(Map::new())),
-        raw if raw.starts_with('[') => Some(GivenParams::ByPosition),
-        raw => serde_json::from_str(raw).ok().map(|Once(members)| GivenParams::ByName(members)),
-    };
-    match params {
+    match GivenParams::read(members.params, compound_bytes) {
         Some(params) => Ok(Request { id: id.map(ToOwned::to_owned), method, params }),
         // A notification is not answered, not even with an error: it is a request nobody waits for.
         None if id.is_none() => Err(None),
@@ -192,33 +184,6 @@ impl<'de> Deserialize<'de> for Elements<'de> {
             }
         }
         from.deserialize_seq(Visit)
-    }
-}
-
-/// An object in which no member stands twice.
-struct Once(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Once;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Map::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a member twice"));
-                    }
-                }
-                Ok(Once(members))
-            }
-        }
-        from.deserialize_map(Visit)
     }
 }
 

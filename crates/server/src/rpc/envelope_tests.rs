@@ -7,11 +7,9 @@ fn seen(item: &Item) -> String {
     match item {
         Ok(request) => {
             let id = request.id.as_ref().map_or("-", |id| id.get());
-            let params = match &request.params {
-                GivenParams::ByName(members) => Value::Object(members.clone()).to_string(),
-                GivenParams::ByPosition => "[]".into(),
-            };
-            format!("ok {} {id} {params}", request.method)
+            let params = Value::Object(request.params.members.clone());
+            let wrong = if request.params.wrong.is_some() { " but" } else { "" };
+            format!("ok {} {id} {params}{wrong}", request.method)
         }
         Err(None) => "silence".into(),
         Err(Some(reply)) => code_and_id(reply),
@@ -50,7 +48,8 @@ fn requests() {
         ),
         (r#"{"jsonrpc":"2.0","method":"ping"}"#, "ok ping - {}"),
         (r#"{"jsonrpc":"2.0","method":"m","params":{"a":1},"id":1,"more":[]}"#, r#"ok m 1 {"a":1}"#),
-        (r#"{"jsonrpc":"2.0","method":"m","params":[1],"id":1}"#, "ok m 1 []"),
+        (r#"{"jsonrpc":"2.0","method":"m","params":[1],"id":1}"#, "ok m 1 {} but"),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"a":1e999},"id":1}"#, r#"ok m 1 {"a":null} but"#),
         (r#"{"jsonrpc":"2.0","method":"","id":1}"#, "ok  1 {}"),
     ] {
         assert_eq!(single(text), want, "{text}");
@@ -59,11 +58,6 @@ fn requests() {
 
 #[test]
 fn what_is_no_request() {
-    let deep = format!(
-        r#"{{"jsonrpc":"2.0","method":"m","id":1,"params":{{"a":{}{}}}}}"#,
-        "[".repeat(500),
-        "]".repeat(500)
-    );
     let deeper = "[".repeat(100_000);
     for (text, want) in [
         ("", "-32700 null"),
@@ -87,9 +81,6 @@ fn what_is_no_request() {
         (r#"{"jsonrpc":"2.0","method":"ping","id":1,"params":5}"#, "-32600 1"),
         (r#"{"jsonrpc":"2.0","method":"ping","id":1,"params":"x"}"#, "-32600 1"),
         (r#"{"jsonrpc":"2.0","method":"ping","id":1,"params":{"a":1,"a":2}}"#, "-32600 1"),
-        (r#"{"jsonrpc":"2.0","method":"ping","id":1,"params":{"a":1e999}}"#, "-32600 1"),
-        (r#"{"jsonrpc":"2.0","method":"ping","id":1,"params":{"a":"\ud800"}}"#, "-32600 1"),
-        (&deep, "-32600 1"),
         (r#"{"jsonrpc":"2.0","method":"ping","params":5}"#, "silence"),
     ] {
         assert_eq!(single(text), want, "{text:.80}");

@@ -5,7 +5,7 @@ use control::CameraId;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    envelope::{GivenParams, Item, MAX_BATCH, Message, Request, batch, read, reply},
+    envelope::{Item, MAX_BATCH, Message, Request, batch, read, reply},
     table::{encode, find},
 };
 use crate::wire::{Code, Device, Error, Params};
@@ -57,16 +57,16 @@ fn answered(item: &Item) -> Option<String> {
 /// Everything a call does before it needs a camera.
 fn outcome(request: &Request) -> super::Outcome {
     let method = find(&request.method).ok_or_else(|| Error::new(Code::MethodNotFound, "none"))?;
-    let GivenParams::ByName(members) = &request.params else {
-        return Err(Error::param("params", "by_name", "by name"));
-    };
+    if let Some(wrong) = &request.params.wrong {
+        return Err(wrong.clone());
+    }
     // A house with one camera.
     let resolve = |device: &Device| match device {
         Device::Id(_, Some(CameraId(0))) => Ok(CameraId(0)),
         Device::Id(named, _) => Err(Error::no_camera(Some(named), &[CameraId(0)])),
         Device::Path(_) => Err(Error::no_camera(None, &[CameraId(0)])),
     };
-    (method.check)(Params::new(members.clone(), &resolve))?;
+    (method.check)(Params::new(request.params.members.clone(), &resolve))?;
     encode(Ok(Value::Null))
 }
 

@@ -7,6 +7,7 @@ mod call;
 mod envelope;
 mod error;
 mod fuzzing;
+mod given;
 mod methods;
 pub(crate) mod openrpc;
 mod table;

@@ -88,6 +88,12 @@ impl Error {
         Self::new(Code::InvalidParams, reason).with("param", param).with("rule", rule)
     }
 
+    /// A parameter's name as it can be repeated: what is no name at all could be a path, or a page long.
+    pub(crate) fn nameable(name: &str) -> &str {
+        let plain = name.len() <= 64 && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+        if plain { name } else { "(not a name)" }
+    }
+
     /// A camera that is unknown to the caller. `device`: as it was named, unless by a path.
     pub(crate) fn no_camera(device: Option<&str>, available: &[CameraId]) -> Self {
         let ids: Vec<String> = available.iter().map(ToString::to_string).collect();

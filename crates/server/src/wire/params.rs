@@ -105,9 +105,7 @@ impl<'a> Params<'a> {
         match self.members.keys().next() {
             None => Ok(()),
             Some(name) => {
-                // What is no name at all is not repeated: it could be a path, or a page long.
-                let plain = name.len() <= 64 && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
-                let name = if plain { name } else { "(not a name)" };
+                let name = Error::nameable(name);
                 Err(Error::param(name, "unknown", "this method has no such parameter"))
             }
         }
