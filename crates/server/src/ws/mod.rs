@@ -11,8 +11,9 @@ use axum::{extract::WebSocketUpgrade, response::Response};
 
 use crate::{app::App, net::Ticket, rpc::Peer, security::Principal};
 
-/// Of each connection, until a message needs more. tungstenite's own choice is 128 KiB each.
-const BUFFER_BYTES: usize = 4096;
+/// Of each connection, until a message needs more: several times a usual request, and thousands of idle
+/// connections keep it. tungstenite's own choice is 128 KiB each.
+const BUFFER_BYTES: usize = 2048;
 
 /// Answers the upgrade; the connection lives in a task of its own from then on.
 pub(crate) fn accept(
