@@ -1,4 +1,4 @@
-//! `MediaMTX` beside us, when it is installed, with nothing on but RTSP on loopback: the comparison is
+//! MediaMTX beside us, when it is installed, with nothing on but RTSP on loopback: the comparison is
 //! with what serves cameras, not with what happens to be switched on.
 
 use std::{

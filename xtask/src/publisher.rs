@@ -1,4 +1,4 @@
-//! The service's own video program once more, sending to `MediaMTX`: the arguments are those of the running
+//! The service's own video program once more, sending to MediaMTX: the arguments are those of the running
 //! one, only the place they write to is another. So both sides carry the same pictures.
 
 use std::{

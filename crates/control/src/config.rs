@@ -52,9 +52,7 @@ impl Config {
     /// Reads every room's sections. Mistakes are noted in `settings`, which the caller finishes.
     pub fn read(settings: &mut Settings) -> Self {
         let data_dir = data_dir(settings);
-        let mut media = settings.section("media");
-        media.choice("backend", &[("embedded", ())]);
-        let public_host = media.opt_text("public_host");
+        let public_host = settings.section("media").opt_text("public_host");
         let formats = [
             ("mp4", RecordingFormat::Mp4),
             ("fmp4", RecordingFormat::Fmp4),
@@ -98,9 +96,14 @@ impl Config {
         &self.data_dir
     }
 
-    /// Where viewers connect by RTSP.
-    pub fn rtsp(&self) -> SocketAddr {
-        self.paths.rtsp
+    /// Where viewers connect by RTSP; `None`: MediaMTX serves them.
+    pub fn rtsp(&self) -> Option<SocketAddr> {
+        self.paths.mediamtx.is_none().then_some(self.paths.rtsp)
+    }
+
+    /// Does MediaMTX serve the viewers?
+    pub fn uses_mediamtx(&self) -> bool {
+        self.paths.mediamtx.is_some()
     }
 
     /// Adds a test camera, as the demo does where no real camera is found. `picture` is `WxH@FPS`.

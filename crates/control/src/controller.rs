@@ -1,6 +1,8 @@
 //! The Controller: every call of every client ends here, and here alone a camera, its stream and its
 //! files are one thing.
 
+mod streams;
+
 use std::{
     path::Path,
     sync::{Arc, OnceLock},
@@ -17,7 +19,7 @@ use crate::{
     api::{
         Camera, CameraDetail, CameraStatus, Counts, FilePage, FileQuery, Picture, Readiness, RecordingFile,
         RecordingRequest, RecordingStarted, RecordingStopped, Snapshot, SnapshotFile, SnapshotRequest,
-        Stream, StreamState, StreamingStarted, StreamingStopped, SystemStatus, Viewing,
+        SystemStatus,
     },
     camera_watch,
     config::Config,
@@ -141,6 +143,9 @@ impl Controller {
             async move { Self(weak.upgrade()?).facts().await.ok() }
         };
         let health = controller.health().await?;
+        if let Some(steered) = controller.0.paths.steered() {
+            tokio::spawn(streams::stir(steered, events.clone(), told.clone()));
+        }
         tokio::spawn(health_watch::watch(look, health, events, told));
         Ok(controller)
     }
@@ -241,75 +246,6 @@ impl Controller {
         Ok(convert::page(page, convert::snapshot_file))
     }
 
-    /// Keeps a camera's stream ready for `principal`, whatever becomes of the connection; answers when frames
-    /// flow. `principal`: any text that always means the same caller.
-    pub async fn start_streaming(&self, id: CameraId, principal: &str) -> Result<StreamingStarted> {
-        self.usable(id)?;
-        self.0.leases.start(id, principal).await
-    }
-
-    /// Keeps it ready for `principal` no longer; what others need goes on.
-    pub fn stop_streaming(&self, id: CameraId, principal: &str) -> Result<StreamingStopped> {
-        self.known(id)?;
-        self.0.leases.stop(id, principal)
-    }
-
-    /// Ends what is kept ready for those who are `gone`, asked with the principal and the time since when;
-    /// says how many streams that were.
-    pub fn end_leases(&self, gone: impl Fn(&str, SystemTime) -> bool) -> usize {
-        self.0.leases.end(gone)
-    }
-
-    /// Ends the sessions of all who watch in a name that is `gone`; says how many. Names are those of
-    /// [`crate::Pass`]; from before this call on, whoever says who may watch must refuse them.
-    pub fn end_viewers(&self, gone: impl Fn(&str) -> bool) -> usize {
-        self.0.paths.end_viewers(gone)
-    }
-
-    /// One camera's stream.
-    pub fn stream(&self, id: CameraId) -> Result<Stream> {
-        self.known(id)?;
-        let Some(status) = self.0.paths.status(&path_of(id)) else {
-            // A camera that cannot be opened has no path.
-            return Ok(Stream {
-                id,
-                state: StreamState::Failed,
-                readers: 0,
-                bytes_sent: 0,
-                frames: 0,
-                source: "unusable camera".into(),
-                started_at: None,
-                last_frame_age: None,
-                fps: None,
-                bitrate_bps: None,
-                error: None,
-            });
-        };
-        Ok(Stream {
-            id,
-            state: convert::stream_state(status.state),
-            readers: status.readers,
-            bytes_sent: status.bytes_sent,
-            frames: status.frames,
-            source: status.source,
-            started_at: status.started_at,
-            last_frame_age: status.last_frame_age,
-            fps: status.measured.map(|measured| measured.fps),
-            bitrate_bps: status.measured.map(|measured| measured.bitrate_bps),
-            error: status.error,
-        })
-    }
-
-    /// All cameras' streams.
-    pub fn streams(&self) -> Vec<Stream> {
-        self.0.cameras.list().iter().filter_map(|camera| self.stream(camera.id).ok()).collect()
-    }
-
-    /// Where streams are served.
-    pub fn viewing(&self) -> Viewing {
-        Viewing { public_host: self.0.config.public_host.clone(), rtsp_port: Some(self.0.paths.rtsp_port()) }
-    }
-
     /// Is there such a camera, plugged in or not?
     pub fn knows(&self, id: CameraId) -> bool {
         self.0.cameras.knows(id)
@@ -374,10 +310,6 @@ impl Controller {
     /// `None`: not known yet.
     pub(crate) fn ffmpeg(&self) -> Option<Ffmpeg> {
         self.0.ffmpeg.get().cloned()
-    }
-
-    pub(crate) fn serves_rtsp(&self) -> bool {
-        self.0.paths.serves_rtsp()
     }
 
     /// Cameras whose newest recording ended before its time, and how long ago.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use base::CameraId;
-use paths::Ffmpeg;
+use paths::{Ffmpeg, Steered};
 
 use crate::{
     api::{CameraStatus, ComponentState, Health, Trouble},
@@ -21,8 +21,10 @@ const TOLD_FOR: Duration = Duration::from_mins(10);
 pub(crate) struct Facts {
     /// `None`: not known yet.
     pub(crate) ffmpeg: Option<Ffmpeg>,
-    /// Viewers find somebody at the RTSP port.
+    /// Viewers, or MediaMTX for them, find somebody at the RTSP port.
     pub(crate) rtsp_served: bool,
+    /// How it is with MediaMTX; `None`: it does not serve the viewers.
+    pub(crate) mediamtx: Option<Steered>,
     /// What is used of what can be used, in percent, and where that is; `None`: the disk does not answer.
     pub(crate) disk: Option<(f64, StorageLevel)>,
     /// The wall clock may be believed.
@@ -44,6 +46,23 @@ pub(crate) fn judge(facts: &Facts) -> Health {
     if !facts.rtsp_served {
         health.media_server = ComponentState::Error;
         health.troubles.push(Trouble::ViewersUnserved);
+    }
+    match facts.mediamtx {
+        None | Some(Steered::Ready) => {}
+        Some(Steered::Unknown) => health.media_server = ComponentState::Starting,
+        Some(Steered::Drifted) => {
+            health.media_server = ComponentState::Starting;
+            health
+                .troubles
+                .push(Trouble::MediaServer("MediaMTX is not as it was told to be, and told again"));
+        }
+        Some(Steered::Open) => health.troubles.push(Trouble::MediaServer(
+            "MediaMTX does not ask viewers for tickets: its authMethod must be jwt, without exceptions",
+        )),
+        Some(Steered::Down(why)) => {
+            health.media_server = ComponentState::Error;
+            health.troubles.push(Trouble::MediaServer(why));
+        }
     }
     match &facts.ffmpeg {
         None => health.ffmpeg = ComponentState::Starting,
@@ -98,6 +117,7 @@ impl Controller {
         Ok(Facts {
             ffmpeg: self.ffmpeg(),
             rtsp_served: self.serves_rtsp(),
+            mediamtx: self.steered(),
             disk: disk.ok().flatten(),
             clock_believed: self.retention().believes_the_clock(),
             cameras: self.cameras().into_iter().map(|camera| (camera.id, camera.status)).collect(),
@@ -115,6 +135,7 @@ mod tests {
         Facts {
             ffmpeg: Some(Ffmpeg::Version("7.1".into())),
             rtsp_served: true,
+            mediamtx: None,
             disk: Some((50.0, StorageLevel::Enough)),
             clock_believed: true,
             cameras: vec![(CameraId(0), CameraStatus::Connected), (CameraId(1), CameraStatus::Disconnected)],
@@ -147,6 +168,16 @@ mod tests {
             verdict(&|facts| facts.rtsp_served = false),
             told(Condition::Unhealthy, "viewers are not served")
         );
+        assert_eq!(
+            verdict(&|facts| facts.mediamtx = Some(Steered::Down("MediaMTX cannot be reached"))),
+            told(Condition::Degraded, "MediaMTX cannot be reached")
+        );
+        for well in [None, Some(Steered::Unknown), Some(Steered::Ready)] {
+            assert_eq!(verdict(&|facts| facts.mediamtx = well), told(Condition::Healthy, ""));
+        }
+        for ill in [Steered::Drifted, Steered::Open] {
+            assert_eq!(verdict(&|facts| facts.mediamtx = Some(ill)).0, Condition::Degraded);
+        }
         assert_eq!(
             verdict(&|facts| facts.disk = Some((80.0, StorageLevel::Low))),
             told(Condition::Degraded, "the disk for recordings is 80 % full")

@@ -65,6 +65,7 @@ mod tests {
             Facts {
                 ffmpeg: Some(Ffmpeg::Version("7.1".into())),
                 rtsp_served: true,
+                mediamtx: None,
                 disk: Some((f64::from(percent), level)),
                 clock_believed: true,
                 cameras: Vec::new(),

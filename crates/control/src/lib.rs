@@ -34,4 +34,4 @@ pub use cameras::{MAX_SOURCES, is_good_name};
 pub use config::{Config, data_dir, has_real_camera};
 pub use controller::Controller;
 pub use error::{Error, Kind, Result};
-pub use paths::{Authorize, Credentials, Pass, Verdict, Viewer, run_child};
+pub use paths::{Authorize, Credentials, Holder, Keys, Pass, Verdict, Viewer, run_child};

@@ -1,12 +1,15 @@
-//! The sections `stream`, `codec` and `embedded`: how long streams live, how pictures are encoded,
-//! where RTSP is served.
+//! The sections `stream`, `codec` and `embedded`, and which media server serves the viewers: how long streams
+//! live, how pictures are encoded, where RTSP is served.
 
 use std::{net::SocketAddr, time::Duration};
 
 use base::config::{Section, Settings};
 use media::h264::level::Level;
 
-use crate::demand::{AllRules, Rules};
+use crate::{
+    demand::{AllRules, Rules},
+    mediamtx::MediaMtx,
+};
 
 /// What to do with a picture that is too large for the configured H.264 level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +44,10 @@ pub struct Config {
     pub rules: AllRules,
     /// Encoding.
     pub codec: CodecConfig,
-    /// Where RTSP is served.
+    /// Where RTSP is served, unless MediaMTX serves the viewers.
     pub rtsp: SocketAddr,
+    /// Where MediaMTX is, if that serves the viewers.
+    pub mediamtx: Option<MediaMtx>,
 }
 
 const PRESETS: [&str; 6] = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
@@ -61,7 +66,9 @@ impl Config {
         let codec = codec(&mut settings.section("codec"));
         let mut embedded = settings.section("embedded");
         let rtsp = embedded.address("rtsp", "127.0.0.1:8554");
-        Self { rules, codec, rtsp }
+        let mediamtx = MediaMtx::read(settings);
+        let backend = settings.section("media").choice("backend", &[("embedded", false), ("mediamtx", true)]);
+        Self { rules, codec, rtsp, mediamtx: backend.then_some(mediamtx) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Paths by name, and the leases by which others take their frames.
+//! Paths by name.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use base::{Error, Kind, Result, supervisor::State};
-use media::{ParamSets, Unit};
+use media::ParamSets;
 use tokio::{
     sync::{Notify, watch},
     task::{AbortHandle, JoinSet},
@@ -20,8 +20,10 @@ use tokio::{
 use crate::{
     child::Launcher,
     config::{CodecConfig, Config},
-    demand::{Demand, Purpose, Wish},
-    hub::{Hub, Tap, TapKind},
+    demand::{AllRules, Demand, Purpose, Wish},
+    hub::Hub,
+    lease::Lease,
+    mediamtx::{self, Keys, Shared, Steered, Told},
     owner::{self, Phase},
     rate::Measured,
     readers::Readers,
@@ -102,11 +104,11 @@ pub(crate) struct Path {
     phase: watch::Sender<Phase>,
     /// Woken when the source fails, or no longer does; shared by all paths.
     failures: watch::Sender<()>,
-    patience: crate::demand::AllRules,
+    pub(crate) patience: AllRules,
 }
 
 impl Path {
-    fn demand(&self) -> MutexGuard<'_, Demand> {
+    pub(crate) fn demand(&self) -> MutexGuard<'_, Demand> {
         self.demand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -144,6 +146,10 @@ impl Path {
         if fails != before.fails() {
             self.failures.send_replace(());
         }
+    }
+
+    pub(crate) fn phase_now(&self) -> State {
+        self.phase.borrow().state
     }
 
     pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
@@ -186,15 +192,19 @@ struct Inner {
     rtsp_port: u16,
     /// The task that serves viewers.
     rtsp: OnceLock<AbortHandle>,
+    /// How it is with MediaMTX, where that serves the viewers.
+    mediamtx: Option<Arc<Shared>>,
 }
 
 impl Paths {
     /// Opens the RTSP port; nothing runs for a path until somebody needs its frames. `authorize`: who may
     /// watch.
     pub async fn start(config: Config, launcher: Launcher, authorize: Authorize) -> Result<Self> {
-        let bound = rtsp::bind(config.rtsp).await?;
+        let address = config.mediamtx.as_ref().map_or(config.rtsp, |mediamtx| mediamtx.feed);
+        let bound = rtsp::bind(address).await?;
         let paths = Self(Arc::new(Inner {
             rtsp_port: bound.port(),
+            mediamtx: config.mediamtx.as_ref().map(|_| Arc::default()),
             config,
             launcher,
             paths: Mutex::default(),
@@ -213,6 +223,52 @@ impl Paths {
         // Nobody else sets it.
         let _ = paths.0.rtsp.set(serving);
         Ok(paths)
+    }
+
+    /// Begins to steer MediaMTX, where that serves the viewers: from now on it has the paths there are, and
+    /// fetches them with the password in `keys`.
+    pub fn steer(&self, keys: Keys) {
+        let (Some(config), Some(shared)) = (self.0.config.mediamtx.clone(), self.0.mediamtx.clone()) else {
+            return;
+        };
+        let weak = Arc::downgrade(&self.0);
+        let wished = Box::new(move || Some(Self(weak.upgrade()?).all().keys().cloned().collect()));
+        let terms = (self.0.config.rules.viewing, self.0.rtsp_port);
+        let stop = self.0.stop.subscribe();
+        self.spawn(async move { mediamtx::steer(config, terms, keys, &shared, wished, stop).await });
+    }
+
+    /// How it is with MediaMTX, and every change of that; `None`: viewers are served from here.
+    pub fn steered(&self) -> Option<watch::Receiver<Steered>> {
+        self.0.mediamtx.as_ref().map(|shared| shared.state())
+    }
+
+    /// Which MediaMTX that is; `None`: there is none, or it has not told yet.
+    pub fn mediamtx(&self) -> Option<Told> {
+        self.0.mediamtx.as_ref()?.told()
+    }
+
+    /// The keys behind [`Keys::api_token`] have changed: MediaMTX fetches them anew.
+    pub fn media_keys_changed(&self) {
+        if let Some(mediamtx) = &self.0.mediamtx {
+            mediamtx.fetch_keys();
+        }
+    }
+
+    /// Rules for who takes frames from here. MediaMTX keeps a stream for viewers to come itself, so when it lets
+    /// go, that was the time already.
+    fn rules(&self) -> AllRules {
+        let mut rules = self.0.config.rules;
+        if self.0.mediamtx.is_some() {
+            rules.viewing.close_after = Duration::ZERO;
+        }
+        rules
+    }
+
+    fn names_changed(&self) {
+        if let Some(mediamtx) = &self.0.mediamtx {
+            mediamtx.changed.notify_one();
+        }
     }
 
     /// Port on which RTSP is served.
@@ -251,10 +307,10 @@ impl Paths {
             hub: Arc::new(hub),
             changed,
             readers: Arc::new(watch::channel(Readers::default()).0),
-            demand: Mutex::new(Demand::new(self.0.config.rules)),
+            demand: Mutex::new(Demand::new(self.rules())),
             phase: watch::channel(Phase { state: State::Idle, arrivals_seen: 0, trouble: None }).0,
             failures: self.0.failures.clone(),
-            patience: self.0.config.rules,
+            patience: self.rules(),
         });
         let mut all = self.all();
         if all.contains_key(&name) {
@@ -262,6 +318,7 @@ impl Paths {
         }
         all.insert(name, path.clone());
         drop(all);
+        self.names_changed();
         self.spawn(owner::own(path, self.0.stop.subscribe()));
         Ok(())
     }
@@ -293,6 +350,7 @@ impl Paths {
         if let Some(path) = removed {
             path.removed.store(true, Ordering::Relaxed);
             path.changed.notify_one();
+            self.names_changed();
         }
     }
 
@@ -303,7 +361,15 @@ impl Paths {
 
     /// What one path is doing.
     pub fn status(&self, name: &PathName) -> Option<Status> {
-        self.find(name).map(|path| path.status())
+        let status = self.find(name)?.status();
+        Some(match &self.0.mediamtx {
+            None => status,
+            // Who reads from here is MediaMTX: its viewers are ours.
+            Some(mediamtx) => {
+                let seen = mediamtx.seen(name.as_str());
+                Status { readers: seen.readers, bytes_sent: seen.bytes_sent, ..status }
+            }
+        })
     }
 
     /// Does anybody need this path's frames, or are they kept coming for those who have left?
@@ -320,9 +386,13 @@ impl Paths {
         Lease::take(path, purpose).await
     }
 
-    /// Ends the sessions of all who watch in a name that is `gone`; says how many. From before this call on,
+    /// Ends the sessions of all who watch in a name that is `gone`; says how many, MediaMTX's not counted: there
+    /// [`Keys::is_gone`] is asked, soon. From before this call on,
     /// the function that says who may watch must refuse them.
     pub fn end_viewers(&self, gone: impl Fn(&str) -> bool) -> usize {
+        if let Some(mediamtx) = &self.0.mediamtx {
+            mediamtx.look_at_sessions();
+        }
         self.0.viewers.end(gone)
     }
 
@@ -350,91 +420,6 @@ impl Paths {
         // Owners of paths that were removed.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task)
-    }
-}
-
-/// Somebody's need of a path's frames; dropping it ends the need.
-#[derive(Debug)]
-pub struct Lease {
-    path: Arc<Path>,
-    purpose: Purpose,
-    served: bool,
-    cold: bool,
-}
-
-impl Lease {
-    pub(crate) async fn take(path: Arc<Path>, purpose: Purpose) -> Result<Self> {
-        let arrival = path.demand().arrive(purpose);
-        let patience = path.patience.of(purpose).start_timeout;
-        let mut phase = path.phase();
-        let mut lease = Self { path, purpose, served: false, cold: false };
-        lease.path.changed.notify_one();
-        let decided = async {
-            let answer = phase
-                .wait_for(|phase| {
-                    phase.state == State::Live
-                        || phase.arrivals_seen >= arrival && phase.state == State::Failed
-                })
-                .await;
-            answer.map(|phase| phase.clone())
-        };
-        // Most takers find the stream running; only the others wait.
-        if lease.path.phase.borrow().state != State::Live {
-            lease.cold = true;
-        }
-        match tokio::time::timeout(patience, decided).await {
-            Ok(Ok(Phase { state: State::Live, .. })) => {
-                lease.served = true;
-                Ok(lease)
-            }
-            Ok(Ok(Phase { trouble, .. })) => {
-                let (public, private) = trouble
-                    .map_or(("the stream could not be started", String::new()), |t| (t.public, t.private));
-                Err(Error::new(Kind::Dependency, public).with_private(private))
-            }
-            Ok(Err(_)) => Err(Error::new(Kind::WrongState, "the stream is being removed")),
-            Err(_) => {
-                // The owner learns of it here: its own patience ends a moment later, when the wish is gone.
-                lease.path.demand().note_overdue();
-                Err(Error::new(Kind::Timeout, NO_PICTURE))
-            }
-        }
-    }
-
-    /// The stream was not running when the lease was asked for.
-    pub fn was_cold(&self) -> bool {
-        self.cold
-    }
-
-    /// How long this purpose waits for a picture at most.
-    pub fn start_timeout(&self) -> Duration {
-        self.path.patience.of(self.purpose).start_timeout
-    }
-
-    /// Joins the stream: the pictures since the last key frame, then every one that comes.
-    pub fn tap(&self, kind: TapKind) -> Tap {
-        self.path.hub.tap(kind)
-    }
-
-    /// The pictures since the last key frame, oldest first. Empty while the source restarts.
-    pub fn gop(&self) -> Vec<Arc<Unit>> {
-        self.path.hub.gop()
-    }
-
-    /// Who watches the path, and every change of that.
-    pub fn readers(&self) -> watch::Receiver<Readers> {
-        self.path.readers.subscribe()
-    }
-
-    pub(crate) fn path(&self) -> &Arc<Path> {
-        &self.path
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.path.demand().leave(Instant::now(), self.purpose, self.served);
-        self.path.changed.notify_one();
     }
 }
 

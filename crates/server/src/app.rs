@@ -99,8 +99,8 @@ impl Bound {
                 "SERVING BEYOND THIS MACHINE WITHOUT TLS: tokens can be read on the way; put a TLS proxy in front"
             );
         }
-        let rtsp = control.rtsp();
-        if !rtsp.ip().is_loopback() {
+        let uses_mediamtx = control.uses_mediamtx();
+        if let Some(rtsp) = control.rtsp().filter(|rtsp| !rtsp.ip().is_loopback()) {
             tracing::warn!(
                 address = %rtsp,
                 "SERVING RTSP BEYOND THIS MACHINE: it is not encrypted, pictures and tickets can be read on the way"
@@ -111,15 +111,15 @@ impl Bound {
         let (events, feed) = bus();
         let controller =
             Controller::start(control, authorize, events).await.map_err(|e| Failure::Start(e.to_string()))?;
-        let beside = Beside::of(&controller, &security, &audit, websocket.max_queue, feed).await;
-        let Beside { secret, made_secret, events, audit, access, keys_watch } = match beside {
+        let beside =
+            Beside::of(&controller, &security, &audit, (websocket.max_queue, uses_mediamtx), feed).await;
+        let Beside { secret, made_secret, events, audit, access, viewing, keys_watch } = match beside {
             Ok(beside) => beside,
             Err(failure) => {
                 controller.shutdown(Duration::ZERO).await;
                 return Err(failure);
             }
         };
-        let viewing = Viewing::new(security.media_auth, &secret);
         let links = Links::new(&secret);
         let gate = Gate::new(websocket.max_connections, websocket.max_connections_per_address);
         let metrics = Metrics::new(gate.clone());
@@ -150,6 +150,8 @@ impl Bound {
         let Self { app, listener, tls, keys_watch, .. } = self;
         let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
         app.service.audit.started();
+        viewing::steer(&app.service);
+        tokio::spawn(viewing::keep_keys(app.service.clone(), app.stopping.subscribe()));
         let follow = tls.clone().map(|tls| tokio::spawn(tls.follow()));
         let door = Door::new(listener, app.gate.clone(), app.websocket.proxies.clone(), tls);
         let routes = http::router(app.clone()).into_make_service_with_connect_info::<From>();
@@ -199,6 +201,7 @@ struct Beside {
     events: Arc<Hub>,
     audit: Audit,
     access: Access,
+    viewing: Viewing,
     keys_watch: Option<FileWatch>,
 }
 
@@ -207,12 +210,17 @@ impl Beside {
         controller: &Controller,
         security: &Security,
         audit: &AuditLog,
-        max_queue: usize,
+        (max_queue, uses_mediamtx): (usize, bool),
         feed: Feed,
     ) -> Result<Self, Failure> {
         let data_dir = controller.data_dir();
         let (secret, made_secret) = secret(security, controller)?;
         let health = controller.health().await.map_err(|error| Failure::Start(error.to_string()))?;
+        let viewing = if uses_mediamtx {
+            Viewing::mediamtx(data_dir).map_err(Failure::Start)?
+        } else {
+            Viewing::embedded(security.media_auth, &secret)
+        };
         let events = Hub::new(&correlation_id(), max_queue, health);
         events.publish(News::now(Event::Startup));
         tokio::spawn(events.clone().follow(feed));
@@ -222,7 +230,7 @@ impl Beside {
         let tokens = Tokens::new(&secret, security);
         let access = Access::open(tokens, security, data_dir, audit.clone());
         let access = access.map_err(|problem| Failure::Config(vec![problem]))?;
-        Ok(Self { secret, made_secret, events, audit, access, keys_watch })
+        Ok(Self { secret, made_secret, events, audit, access, viewing, keys_watch })
     }
 }
 

@@ -1,5 +1,5 @@
 //! From a viewer's first packet to its first complete key frame: on a running stream, on a cold camera,
-//! and the same viewer at `MediaMTX`.
+//! and the same viewer at MediaMTX.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 
 const WARM: usize = 100;
 const COLD: usize = 10;
-/// A viewer of `MediaMTX` waits for the next key frame: fewer of them, or it takes all day.
+/// A viewer of MediaMTX waits for the next key frame: fewer of them, or it takes all day.
 const BESIDE: usize = 50;
 const GOP: Duration = Duration::from_secs(1);
 const GOAL_WARM_P95_MS: f64 = 5.0;
@@ -66,7 +66,7 @@ pub(super) async fn run(source: Source) -> Outcome {
 
 const TRANSPORTS: [(&str, Transport); 2] = [("tcp", Transport::Tcp), ("udp", Transport::Udp)];
 
-/// The same viewers at `MediaMTX`, if it is there.
+/// The same viewers at MediaMTX, if it is there.
 async fn beside(evidence: &mut Evidence, arguments: &[String], ours: &[Summary]) -> Result<(), String> {
     let Some(mediamtx) = Mediamtx::start().await else {
         evidence.fact("mediamtx", "not installed: nothing was compared");
@@ -101,7 +101,7 @@ async fn viewers(
     Ok((samples, before))
 }
 
-/// Waits until a path of `MediaMTX` can be watched.
+/// Waits until a path of MediaMTX can be watched.
 pub(super) async fn publishes(server: SocketAddr, pid: Pid, path: &str) {
     let what = format!("MediaMTX (process {}) has {path}", pid.0);
     testkit::eventually(&what, START_LIMIT, async || first_key_ms(server, path, Transport::Tcp).await.ok())

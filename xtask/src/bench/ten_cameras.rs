@@ -1,5 +1,5 @@
 //! Ten cameras, each with a viewer: memory and processor time of the one process that serves them, and
-//! of `MediaMTX` with the same publishers and viewers. The video programs are not counted on either side.
+//! of MediaMTX with the same publishers and viewers. The video programs are not counted on either side.
 
 use std::{net::SocketAddr, time::Duration};
 

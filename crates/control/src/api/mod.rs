@@ -20,5 +20,5 @@ pub use storage::{
     ChosenRecordings, Cleanup, Deleted, PolicyType, RetentionChange, RetentionPolicy, RetentionRule, SIZE_GB,
     Storage, Visible,
 };
-pub use streams::{Stream, StreamState, StreamingStarted, StreamingStopped, Viewing};
+pub use streams::{MediaServer, Stream, StreamState, StreamingStarted, StreamingStopped, Viewing};
 pub use system::{ComponentState, Condition, Counts, Health, Readiness, Space, SystemStatus, Trouble};

@@ -77,6 +77,26 @@ pub struct StreamingStopped {
 pub struct Viewing {
     /// `media.public_host`; `None`: the host the client asked for.
     pub public_host: Option<String>,
+    /// Who serves the viewers.
+    pub server: MediaServer,
     /// Port of the RTSP server; `None`: RTSP is not served.
     pub rtsp_port: Option<u16>,
+    /// Port for WHEP; `None`: it is not served.
+    pub webrtc_port: Option<u16>,
+    /// Port for HLS; `None`: it is not served.
+    pub hls_port: Option<u16>,
+}
+
+/// Who serves the viewers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaServer {
+    /// This service itself.
+    Embedded,
+    /// MediaMTX.
+    MediaMtx {
+        /// The host at which it is.
+        host: String,
+        /// `None`: it has not told, or does not tell.
+        version: Option<String>,
+    },
 }

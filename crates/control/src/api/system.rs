@@ -59,6 +59,8 @@ pub enum Condition {
 pub enum Trouble {
     /// Nobody answers at the RTSP port.
     ViewersUnserved,
+    /// MediaMTX does not serve the viewers as it should; why.
+    MediaServer(&'static str),
     /// ffmpeg is there, but does not tell its version.
     FfmpegUnclear,
     /// ffmpeg is not installed.
@@ -84,7 +86,8 @@ impl Trouble {
     pub fn condition(&self) -> Condition {
         match self {
             Self::ViewersUnserved | Self::DiskSilent | Self::DiskFull(_) => Condition::Unhealthy,
-            Self::FfmpegUnclear
+            Self::MediaServer(_)
+            | Self::FfmpegUnclear
             | Self::FfmpegMissing
             | Self::DiskFilling(_)
             | Self::ClockJumped
@@ -104,7 +107,13 @@ impl Trouble {
 
     /// The same trouble, whatever the figures in it?
     fn is_like(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other) && self.camera() == other.camera()
+        match (self, other) {
+            (Self::MediaServer(one), Self::MediaServer(other)) => one == other,
+            _ => {
+                std::mem::discriminant(self) == std::mem::discriminant(other)
+                    && self.camera() == other.camera()
+            }
+        }
     }
 }
 
@@ -113,6 +122,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ViewersUnserved => f.write_str("viewers are not served"),
+            Self::MediaServer(why) => f.write_str(why),
             Self::FfmpegUnclear => f.write_str("ffmpeg does not tell its version"),
             Self::FfmpegMissing => f.write_str("ffmpeg is not installed: only network cameras work"),
             Self::DiskSilent => f.write_str("the disk for recordings does not answer"),

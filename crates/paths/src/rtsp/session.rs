@@ -25,11 +25,12 @@ use super::{Context, Pass, Verdict, Viewer, udp::Listed, viewers::Entered};
 use crate::{
     demand::Purpose,
     hub::{Tap, TapKind},
-    path::{Lease, Path, PathName},
+    lease::Lease,
+    path::{Path, PathName},
     readers::Counted,
 };
 
-/// A viewer who takes nothing for this long is gone (the same as in `MediaMTX`).
+/// A viewer who takes nothing for this long is gone (the same as in MediaMTX).
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Distance of sender reports (RFC 3550 section 6.2 recommends at least 5 s).
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);

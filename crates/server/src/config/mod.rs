@@ -224,7 +224,16 @@ mod tests {
             ("logging.max_file_size", "10MiB default"),
             ("logging.backup_count", "5 default"),
             ("metrics.allow_from", "[] default"),
+            ("media.backend", "embedded default"),
             ("media.public_host", "null default"),
+            ("mediamtx.api_url", "http://127.0.0.1:9997 default"),
+            ("mediamtx.host", "127.0.0.1 default"),
+            ("mediamtx.rtsp_port", "8554 default"),
+            ("mediamtx.webrtc_port", "8889 default"),
+            ("mediamtx.hls_port", "8888 default"),
+            ("mediamtx.feed", "127.0.0.1:8564 default"),
+            ("mediamtx.request_timeout", "5s default"),
+            ("mediamtx.health_interval", "5s default"),
         ] {
             assert_eq!(line(key), want, "{key}");
         }
@@ -245,7 +254,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.yaml");
         let text = "websocket: {port: 70000, hots: x, read_timeout: 1s}\nsecurity: {jwt_secret: short}\n\
-                    nonsense: 1\nmedia: {backend: mediamtx}\nmetrics: {allow_from: [10.0.0.0/33]}\n";
+                    nonsense: 1\nmedia: {backend: other}\nmetrics: {allow_from: [10.0.0.0/33]}\n";
         std::fs::write(&file, text).unwrap();
         let found = keys(with(Some(&file), &[("CAMERA_SERVICE__LOGGING__LEVEL", "loud")]));
         for key in [

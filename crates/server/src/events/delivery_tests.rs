@@ -8,7 +8,7 @@ use std::{
 
 use control::{
     CameraId,
-    api::{Camera, CameraKind, CameraStatus, ComponentState, Health, Trouble, Viewing},
+    api::{Camera, CameraKind, CameraStatus, ComponentState, Health, MediaServer, Trouble, Viewing},
     events::{CameraChange, Event, News, RecordingChange, RecordingNews},
     units::Size,
 };
@@ -76,7 +76,8 @@ struct Client {
 
 impl Client {
     fn join(hub: &Arc<Hub>, session: Arc<Principal>, host: &str) -> Self {
-        let viewing = Viewing { public_host: None, rtsp_port: Some(8554) };
+        let (server, rtsp_port) = (MediaServer::Embedded, Some(8554));
+        let viewing = Viewing { public_host: None, server, rtsp_port, webrtc_port: None, hls_port: None };
         let seat = hub.join("s", UrlBase::new(&viewing, host));
         seat.subscriber().belongs_to(Some(session.clone()));
         Self { seat, session }

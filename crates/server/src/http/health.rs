@@ -47,7 +47,7 @@ pub(super) async fn openrpc(
     Ok(Json(openrpc::document()))
 }
 
-/// Public keys for a media server (RFC 7517). There are none: no key here has a public half yet.
-pub(super) async fn jwks() -> Response {
-    Json(json!({"keys": []})).into_response()
+/// Public keys for MediaMTX (RFC 7517).
+pub(super) async fn jwks(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(app.service.viewing.public_keys())
 }

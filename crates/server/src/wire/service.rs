@@ -73,7 +73,8 @@ pub(crate) struct ServerInfo {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MediaServer {
     pub(crate) kind: &'static str,
-    pub(crate) version: &'static str,
+    /// Null: it does not tell.
+    pub(crate) version: Option<String>,
     pub(crate) url: Option<String>,
 }
 

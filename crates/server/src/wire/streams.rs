@@ -2,7 +2,7 @@
 
 use control::{
     CameraId,
-    api::{self, CameraStatus, StreamState, Viewing},
+    api::{self, CameraStatus, MediaServer, StreamState, Viewing},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,6 +24,10 @@ pub(crate) struct UrlBase {
     /// IPv6 in brackets.
     host: String,
     rtsp_port: Option<u16>,
+    webrtc_port: Option<u16>,
+    hls_port: Option<u16>,
+    /// In a query, what a ticket is called.
+    ticket_name: &'static str,
 }
 
 impl UrlBase {
@@ -32,9 +36,21 @@ impl UrlBase {
         let host = match &viewing.public_host {
             Some(host) if host.parse::<std::net::Ipv6Addr>().is_ok() => format!("[{host}]"),
             Some(host) => host.clone(),
-            None => asked.to_owned(),
+            None => match &viewing.server {
+                MediaServer::MediaMtx { host, .. } if !is_own(host) => host.clone(),
+                _ => asked.to_owned(),
+            },
         };
-        Self { host, rtsp_port: viewing.rtsp_port }
+        Self {
+            host,
+            rtsp_port: viewing.rtsp_port,
+            webrtc_port: viewing.webrtc_port,
+            hls_port: viewing.hls_port,
+            ticket_name: match viewing.server {
+                MediaServer::Embedded => "ticket",
+                MediaServer::MediaMtx { .. } => "jwt",
+            },
+        }
     }
 
     /// Where RTSP is served; `None`: it is not.
@@ -44,15 +60,25 @@ impl UrlBase {
 
     /// Does the address lead to this machine itself?
     pub(crate) fn is_loopback(&self) -> bool {
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        host.eq_ignore_ascii_case("localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+        is_own(&self.host)
     }
 
     /// Where one camera is watched.
     pub(crate) fn streams(&self, camera: CameraId) -> Streams {
-        Streams { rtsp: self.rtsp().map(|base| format!("{base}/{camera}")), webrtc: None, hls: None }
+        let http = |port: Option<u16>, what| Some(format!("http://{}:{}/{camera}/{what}", self.host, port?));
+        Streams {
+            rtsp: self.rtsp().map(|base| format!("{base}/{camera}")),
+            webrtc: http(self.webrtc_port, "whep"),
+            hls: http(self.hls_port, "index.m3u8"),
+        }
     }
+}
+
+/// Is this host the machine that asks?
+fn is_own(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// One stream.
@@ -102,6 +128,16 @@ pub(crate) struct StreamUrl {
 struct Ticket {
     token: String,
     expires_at: String,
+    sent_by: SentBy,
+}
+
+/// How it gets to the server, by protocol: `url`, it stands in the address; `bearer`, the player sends
+/// `Authorization: Bearer` with it, for no address of that protocol can carry it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SentBy {
+    rtsp: Option<&'static str>,
+    webrtc: Option<&'static str>,
+    hls: Option<&'static str>,
 }
 
 impl StreamUrl {
@@ -114,8 +150,14 @@ impl StreamUrl {
     ) -> Self {
         let id = detail.camera.id;
         let mut streams = urls.streams(id);
+        let sent_by = SentBy {
+            rtsp: streams.rtsp.is_some().then_some("url"),
+            webrtc: streams.webrtc.is_some().then_some("bearer"),
+            hls: streams.hls.is_some().then_some("bearer"),
+        };
         if let Some(ticket) = ticket.as_ref().filter(|_| guarded) {
-            streams.rtsp = streams.rtsp.map(|url| format!("{url}?ticket={}", ticket.token));
+            let name = urls.ticket_name;
+            streams.rtsp = streams.rtsp.map(|url| format!("{url}?{name}={}", ticket.token));
         }
         let available = detail.camera.status == CameraStatus::Connected;
         Self {
@@ -131,7 +173,11 @@ impl StreamUrl {
                 // Failed, or of a camera that cannot be used.
                 _ => "ERROR",
             },
-            ticket: ticket.map(|ticket| Ticket { token: ticket.token, expires_at: time(ticket.expires_at) }),
+            ticket: ticket.map(|ticket| Ticket {
+                token: ticket.token,
+                expires_at: time(ticket.expires_at),
+                sent_by,
+            }),
         }
     }
 }
@@ -243,21 +289,41 @@ impl From<api::StreamingStopped> for StreamingEnd {
 mod tests {
     use super::*;
 
+    fn embedded(public_host: Option<&str>, rtsp_port: Option<u16>) -> Viewing {
+        let public_host = public_host.map(Into::into);
+        Viewing { public_host, server: MediaServer::Embedded, rtsp_port, webrtc_port: None, hls_port: None }
+    }
+
+    #[test]
+    fn mediamtx_is_where_it_is_configured_to_be() {
+        let streams = |host: &str, public_host: Option<&str>| {
+            let server = MediaServer::MediaMtx { host: host.into(), version: None };
+            let ports = (Some(8554), Some(8889), None);
+            let (rtsp_port, webrtc_port, hls_port) = ports;
+            let public_host = public_host.map(Into::into);
+            let viewing = Viewing { public_host, server, rtsp_port, webrtc_port, hls_port };
+            UrlBase::new(&viewing, "shed").streams(CameraId(1))
+        };
+        let of = streams("127.0.0.1", None);
+        assert_eq!(of.webrtc.as_deref(), Some("http://shed:8889/camera1/whep"));
+        assert_eq!((of.rtsp.as_deref(), of.hls), (Some("rtsp://shed:8554/camera1"), None));
+        assert_eq!(streams("media", None).rtsp.unwrap(), "rtsp://media:8554/camera1");
+        assert_eq!(streams("media", Some("cam")).rtsp.unwrap(), "rtsp://cam:8554/camera1");
+    }
+
     #[test]
     fn addresses_are_those_the_client_can_reach() {
         let url = |public_host: Option<&str>, asked: &str| {
-            let viewing = Viewing { public_host: public_host.map(Into::into), rtsp_port: Some(8554) };
-            UrlBase::new(&viewing, asked).streams(CameraId(3)).rtsp.unwrap()
+            UrlBase::new(&embedded(public_host, Some(8554)), asked).streams(CameraId(3)).rtsp.unwrap()
         };
         assert_eq!(url(None, "localhost"), "rtsp://localhost:8554/camera3");
         assert_eq!(url(None, "[::1]"), "rtsp://[::1]:8554/camera3");
         assert_eq!(url(Some("cam.example"), "localhost"), "rtsp://cam.example:8554/camera3");
         assert_eq!(url(Some("2001:db8::1"), "localhost"), "rtsp://[2001:db8::1]:8554/camera3");
-        let loopback =
-            |host: &str| UrlBase::new(&Viewing { public_host: None, rtsp_port: None }, host).is_loopback();
+        let loopback = |host: &str| UrlBase::new(&embedded(None, None), host).is_loopback();
         assert!(["localhost", "127.0.0.1", "127.1.2.3", "[::1]"].into_iter().all(loopback));
         assert!(!["192.0.2.1", "[2001:db8::1]", "localhost.example", "cam"].into_iter().any(loopback));
-        let off = UrlBase::new(&Viewing { public_host: None, rtsp_port: None }, "localhost");
+        let off = UrlBase::new(&embedded(None, None), "localhost");
         assert!(off.streams(CameraId(0)).rtsp.is_none());
     }
 }

@@ -28,12 +28,20 @@ pub(crate) fn get_server_info(caller: &Caller) -> ServerInfo {
         build_date: about::BUILD_DATE,
         rust_version: about::RUST_VERSION,
         architecture: std::env::consts::ARCH,
-        media_server: MediaServer { kind: "embedded", version: about::VERSION, url: caller.urls.rtsp() },
+        media_server: media_server(caller),
         capabilities: &["rtsp", "snapshots", "recording"],
         supported_formats: &["mp4", "fmp4", "mkv", "avi", "jpg", "png"],
         max_cameras: control::MAX_SOURCES,
         methods: std::iter::once(AUTHENTICATE).chain(METHODS.iter().map(|method| method.name)).collect(),
     }
+}
+
+fn media_server(caller: &Caller) -> MediaServer {
+    let (kind, version) = match caller.controller().viewing().server {
+        control::api::MediaServer::Embedded => ("embedded", Some(about::VERSION.to_owned())),
+        control::api::MediaServer::MediaMtx { version, .. } => ("mediamtx", version),
+    };
+    MediaServer { kind, version, url: caller.urls.rtsp() }
 }
 
 /// The whole API as a document.

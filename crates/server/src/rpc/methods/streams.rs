@@ -14,6 +14,7 @@ pub(crate) fn get_streams(caller: &Caller) -> Vec<Stream> {
 /// Where one camera is watched, by whoever has this answer.
 pub(crate) fn get_stream_url(caller: &Caller, of: &OfCamera) -> Result<StreamUrl, Error> {
     let detail = caller.controller().camera(of.device).map_err(|error| caller.failed(error))?;
+    caller.controller().viewers_served().map_err(|error| caller.failed(error))?;
     let viewing = &caller.service.viewing;
     let ticket = viewing.ticket(&caller.principal, of.device);
     let guarded = viewing.is_guarded(caller.urls.is_loopback());
