@@ -5,6 +5,7 @@
 //! What cannot happen on a sound machine (no ffmpeg, no free port, a service that does not start)
 //! panics with everything known of it. What a test is to judge is a value.
 
+pub mod browser;
 pub mod camera;
 pub mod clock;
 pub mod corpus;
@@ -13,6 +14,8 @@ pub mod ffmpeg;
 pub mod h264;
 pub mod hs256;
 pub mod http;
+pub mod mediamtx;
+pub mod mediamtx_double;
 pub mod proc;
 pub mod rpc;
 pub mod rtsp;
@@ -22,6 +25,8 @@ pub mod token;
 
 pub use eventually::eventually;
 pub use http::Http;
+pub use mediamtx::MediaMtx;
+pub use mediamtx_double::MediaMtxDouble;
 pub use proc::Pid;
 pub use rpc::{Rpc, RpcError};
 pub use rtsp::{Player, Transport, Watch};

@@ -32,7 +32,7 @@ struct Lines {
 
 impl Log {
     /// Reads both pipes of `child` to their ends, each on a thread of its own.
-    pub(super) fn of(child: &mut Child) -> Self {
+    pub(crate) fn of(child: &mut Child) -> Self {
         let log = Self::default();
         let stdout = child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
         let stderr = child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);

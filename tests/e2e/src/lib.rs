@@ -1,5 +1,7 @@
 //! What the end-to-end tests share beside `testkit`. The tests themselves lie in `tests/e2e/`.
 
+pub mod suite;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
