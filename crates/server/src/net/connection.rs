@@ -22,8 +22,9 @@ use super::gate::Ticket;
 /// A request's head, its TLS handshake included, must be there within this time after the connection or
 /// the last answer; and an answer must get on within it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After our last words the rest of what the client was sending is read and thrown away for this
-/// long, and up to this much: closing with unread bytes resets the connection and loses the words.
+/// When we close first, the rest of what the client was sending is read and thrown away for this long, and
+/// up to this much: closing with unread bytes resets the connection and loses our last words (RFC 9112
+/// section 9.6).
 const LISTEN_ON: Duration = Duration::from_secs(1);
 const LISTEN_ON_BYTES: u64 = 64 << 20;
 
@@ -67,6 +68,9 @@ pub(crate) struct Connection {
     ticket: Arc<Ticket>,
     /// `None` once it is a WebSocket, which has time-outs of its own.
     clock: Option<Clock>,
+    /// The client has closed, has broken the connection, or has let its time pass: there is nobody to hear
+    /// last words.
+    gone: bool,
 }
 
 /// How long the client may still take.
@@ -91,7 +95,12 @@ impl Clock {
 impl Connection {
     pub(super) fn new(stream: Stream, ticket: Arc<Ticket>) -> Self {
         let sleep = Box::pin(tokio::time::sleep(PATIENCE));
-        Self { stream: Some(stream), ticket, clock: Some(Clock { sleep, stalled: false, ours: false }) }
+        Self {
+            stream: Some(stream),
+            ticket,
+            clock: Some(Clock { sleep, stalled: false, ours: false }),
+            gone: false,
+        }
     }
 
     pub(super) fn is_secure(&self) -> bool {
@@ -136,12 +145,20 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.is_late(context) {
+            self.gone = true;
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        match self.stream(context)? {
+        let room = buffer.remaining();
+        let read = match self.stream(context)? {
             Poll::Ready(stream) => stream.poll_read(context, buffer),
             Poll::Pending => Poll::Pending,
-        }
+        };
+        self.gone |= match &read {
+            Poll::Ready(Ok(())) => room > 0 && buffer.remaining() == room,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        read
     }
 }
 
@@ -165,6 +182,7 @@ impl AsyncWrite for Connection {
             clock.restart();
         }
         if clock.is_over(context) {
+            self.gone = true;
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
@@ -178,6 +196,7 @@ impl AsyncWrite for Connection {
         // TLS may hold what was written until there is room.
         let Some(clock) = self.clock() else { return flushed };
         if flushed.is_pending() && clock.is_over(context) {
+            self.gone = true;
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         flushed
@@ -194,7 +213,9 @@ impl AsyncWrite for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take().filter(|_| self.ticket.has_last_words()) else { return };
+        // A WebSocket says when it has last words; an answer by HTTP may always be some.
+        let is_heard = !self.gone && !self.ticket.is_websocket() || self.ticket.has_last_words();
+        let Some(stream) = self.stream.take().filter(|_| is_heard) else { return };
         // Without a runtime the process is ending, and the kernel closes the socket.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let ticket = self.ticket.clone();
