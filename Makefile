@@ -23,8 +23,9 @@ bench: ## measure what docs/performance.md tells and write docs/evidence/*.json
 	@scripts/setup.sh
 	@scripts/step.sh "bench" cargo run --locked --release --package xtask -- bench
 
-soak: ## run for long under load, watch memory and processes, write docs/evidence/*.json
+soak: ## hostile clients in full number, then long under load; watch memory and processes, write docs/evidence/*.json
 	@scripts/setup.sh
+	@scripts/step.sh "storm" cargo run --locked --release --package xtask -- storm
 	@scripts/step.sh "soak" cargo run --locked --release --package xtask -- soak
 
 fuzz: ## attack every parser for SECONDS each (600); needs a nightly toolchain

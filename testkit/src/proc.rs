@@ -29,6 +29,14 @@ impl Pid {
         self.status_kib("VmHWM:").map(|kib| kib << 10)
     }
 
+    /// Lets the greatest resident memory begin anew from what is resident now (proc(5), `clear_refs`).
+    ///
+    /// # Panics
+    /// If the process is not ours.
+    pub fn forget_peak(self) {
+        fs::write(self.file("clear_refs"), "5").expect("our own child's peak can be reset");
+    }
+
     /// Processor time used by all its threads, user and system, in steps of 10 ms.
     pub fn cpu_time(self) -> Option<Duration> {
         let ticks = self.stat()?.ticks;

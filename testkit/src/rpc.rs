@@ -1,11 +1,17 @@
 //! A JSON-RPC client over WebSocket that believes nothing: every message is checked against the contract
 //! before a test sees it.
 
-use std::{collections::VecDeque, fmt, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, client_async,
     tungstenite::{
@@ -15,7 +21,10 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::service::{SECRET, Service};
+use crate::{
+    raw::Raw,
+    service::{SECRET, Service},
+};
 
 /// Longest wait for any answer. The slowest call starts a camera and waits for its pictures.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
@@ -78,28 +87,29 @@ impl Rpc {
     /// If the server does not speak HTTP.
     pub async fn connect(service: &Service, headers: &[(&'static str, &str)]) -> Result<Self, Refused> {
         let stream = TcpStream::connect(service.address()).await.expect("the service listens");
-        Self::on(stream, service, headers).await
+        Self::on(stream, service.address(), &service.data_dir(), headers).await
     }
 
-    /// Connects from another address of this machine, such as 127.0.0.2.
+    /// Connects from another address of this machine, such as 127.0.0.2, with these further headers.
     ///
     /// # Panics
-    /// If the address is not one of this machine's.
-    pub async fn connect_from(service: &Service, source: Ipv4Addr) -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket is to be had");
-        socket.bind((source, 0).into()).expect("all of 127/8 is this machine (RFC 1122, section 3.2.1.3)");
-        let stream = socket.connect(service.address()).await.expect("the service listens");
-        Self::on(stream, service, &[]).await.unwrap_or_else(|refused| panic!("{refused}"))
+    /// If the address is not one of this machine's, or the upgrade is refused.
+    pub async fn connect_from(service: &Service, source: Ipv4Addr, headers: &[(&'static str, &str)]) -> Self {
+        let stream = Raw::connect(service.address(), source).await.stream;
+        let connected = Self::on(stream, service.address(), &service.data_dir(), headers).await;
+        connected.unwrap_or_else(|refused| panic!("{refused}"))
     }
 
-    async fn on(
+    /// Becomes a WebSocket of the service at `address`, whose data folder no message may name.
+    pub(crate) async fn on(
         stream: TcpStream,
-        service: &Service,
+        address: SocketAddr,
+        data_dir: &Path,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Refused> {
         // Without Nagle's delay: a call behind a pong would wait for the acknowledgement of that.
         stream.set_nodelay(true).expect("the connection is open");
-        let mut request = service.url().into_client_request().expect("the service told its address");
+        let mut request = format!("ws://{address}/ws").into_client_request().expect("an address makes a URL");
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("the test's header has no control characters");
             request.headers_mut().insert(HeaderName::from_static(name), value);
@@ -115,7 +125,7 @@ impl Rpc {
             }
             Err(error) => panic!("no upgrade: {error}"),
         };
-        let data_dir = service.data_dir().display().to_string();
+        let data_dir = data_dir.display().to_string();
         Ok(Self {
             socket,
             next_id: 1,

@@ -394,6 +394,20 @@ pub fn binary() -> PathBuf {
     })
 }
 
+/// What the systemd unit in `docs` puts into the environment of the service.
+///
+/// # Panics
+/// If there is no such unit, or it says nothing.
+pub fn unit_environment() -> Vec<(String, String)> {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/camera-service.service");
+    let text = fs::read_to_string(unit).expect("the unit lies in docs");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let pairs = lines.flat_map(str::split_whitespace).filter_map(|pair| pair.split_once('='));
+    let found: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    assert!(!found.is_empty(), "the unit sets no variable");
+    found
+}
+
 /// The binary with an environment that holds nothing of the tester's own set-up.
 pub fn command() -> Command {
     let mut command = Command::new(binary());

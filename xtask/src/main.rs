@@ -1,5 +1,5 @@
-//! Figures and long runs: `xtask bench [SCENARIO..]` and `xtask soak`. Both drive the release binary from
-//! outside and write what they saw to `docs/evidence/`. `xtask docs` writes the documents that are made of
+//! Figures and long runs: `xtask bench [SCENARIO..]`, `xtask storm` and `xtask soak`. All drive the
+//! release binary from outside and write what they saw to `docs/evidence/`. `xtask docs` writes the documents that are made of
 //! what the binary says of itself.
 //!
 //! *Invariant:* nothing here judges by hearsay: a figure is a file of raw samples with the machine it was
@@ -15,6 +15,7 @@ mod reference;
 mod service;
 mod soak;
 mod stats;
+mod storm;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of
                            idle first-frame snapshot recording-start ten-cameras api connections
                            rooms
 xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras
+xtask storm                hostile clients: 10,000 wrong logins and 2,000 half-open connections a round
 xtask docs [--check]       README.md's table of methods, docs/openrpc.json and docs/reference.md, from
                            target/debug/camera-service
 ";
@@ -38,6 +40,7 @@ async fn main() -> ExitCode {
         },
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
+        ["storm"] => Box::pin(storm::run()).await,
         ["soak"] => Box::pin(soak::run()).await,
         _ => return usage("what shall be done?"),
     };

@@ -97,7 +97,7 @@ async fn connect(service: &Service, tokens: &[String], count: usize) -> Vec<Rpc>
     let mut clients = Vec::with_capacity(count);
     for number in 0..count {
         let source = Ipv4Addr::new(127, 0, 0, 2 + (number % 249) as u8);
-        let mut client = Rpc::connect_from(service, source).await;
+        let mut client = Rpc::connect_from(service, source, &[]).await;
         client.authenticate(&tokens[number % tokens.len()]).await;
         clients.push(client);
     }

@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod events;
 mod files;
+mod hostile;
 mod http;
 mod keys;
 mod mediamtx;
