@@ -23,14 +23,14 @@ bench: ## measure what docs/performance.md tells and write docs/evidence/*.json
 	@scripts/setup.sh
 	@scripts/step.sh "bench" cargo run --locked --release --package xtask -- bench
 
-soak: ## hostile clients in full number, then long under load; watch memory and processes, write docs/evidence/*.json
-	@scripts/setup.sh
+soak: ## hostile clients in full number, then long under load, then attack parsers; write docs/evidence/*.json
+	@scripts/setup.sh fuzz
 	@scripts/step.sh "storm" cargo run --locked --release --package xtask -- storm
 	@scripts/step.sh "soak" cargo run --locked --release --package xtask -- soak
 
-fuzz: ## attack every parser for SECONDS each (600); needs a nightly toolchain
+fuzz: ## attack every parser for ten minutes, measure coverage; needs a nightly toolchain
 	@scripts/setup.sh fuzz
-	@scripts/fuzz.sh
+	@scripts/step.sh "fuzz" cargo run --locked --quiet --package xtask -- fuzz
 
 setup: ## only what the other targets do first: install what is missing
 	@scripts/setup.sh test

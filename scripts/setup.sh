@@ -2,7 +2,7 @@
 # Makes this machine ready: installs what is missing, and nothing that is there. Safe to run again.
 #   scripts/setup.sh          what building and running need
 #   scripts/setup.sh test     and what the checks need (cargo-deny, into target/tools)
-#   scripts/setup.sh fuzz     and what fuzzing needs (a nightly toolchain, cargo-fuzz into target/tools)
+#   scripts/setup.sh fuzz     and what fuzzing needs (a nightly toolchain with llvm-tools, cargo-fuzz into target/tools)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -69,6 +69,9 @@ test) tool cargo-deny "$cargo_deny" ;;
 fuzz)
     has rustup || fail "fuzzing needs a nightly toolchain, and rustup to choose it"
     cargo +nightly --version >/dev/null 2>&1 || rustup toolchain install nightly --profile minimal
+    # llvm-cov tells how much of a parser the inputs reach.
+    rustup component list --toolchain nightly --installed | grep '^llvm-tools' >/dev/null ||
+        rustup component add --toolchain nightly llvm-tools
     tool cargo-fuzz "$cargo_fuzz"
     ;;
 *) fail "unknown purpose $purpose: run, test or fuzz" ;;

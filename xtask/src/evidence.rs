@@ -78,12 +78,27 @@ impl Evidence {
         println!("  {name:<44} {text}");
     }
 
+    /// Keeps what has its own form.
+    pub(crate) fn record(&mut self, name: &str, value: Value) {
+        self.summary.insert(name.to_owned(), value);
+    }
+
     /// Judges: `measured` must not exceed `at_most`.
     pub(crate) fn goal(&mut self, what: &str, measured: f64, at_most: f64) {
         let met = measured <= at_most;
         self.goals.push(json!({"what": what, "at_most": at_most, "measured": rounded(measured), "met": met}));
         if !met {
             self.missed.push(format!("{}: {what}: {measured:.3}, at most {at_most}", self.name));
+        }
+    }
+
+    /// Judges: `measured` must reach `at_least`.
+    pub(crate) fn goal_at_least(&mut self, what: &str, measured: f64, at_least: f64) {
+        let met = measured >= at_least;
+        self.goals
+            .push(json!({"what": what, "at_least": at_least, "measured": rounded(measured), "met": met}));
+        if !met {
+            self.missed.push(format!("{}: {what}: {measured:.3}, at least {at_least}", self.name));
         }
     }
 
@@ -168,7 +183,8 @@ fn load() -> Vec<f64> {
 /// What a person types to get this again.
 fn command() -> String {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    format!("cargo run --locked --release --package xtask -- {}", words.join(" "))
+    let profile = if cfg!(debug_assertions) { "" } else { "--release " };
+    format!("cargo run --locked {profile}--package xtask -- {}", words.join(" "))
 }
 
 /// A program's standard output without its last line feed; empty when there is none.

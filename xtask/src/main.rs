@@ -1,6 +1,6 @@
-//! Figures and long runs: `xtask bench [SCENARIO..]`, `xtask storm` and `xtask soak`. All drive the
-//! release binary from outside and write what they saw to `docs/evidence/`. `xtask docs` writes the documents that are made of
-//! what the binary says of itself.
+//! Figures and long runs: `xtask bench [SCENARIO..]`, `xtask storm` and `xtask soak` drive the release binary
+//! from outside, `xtask fuzz [TARGET..]` attacks its parsers; all write what they saw to `docs/evidence/`.
+//! `xtask docs` writes the documents that are made of what the binary says of itself.
 //!
 //! *Invariant:* nothing here judges by hearsay: a figure is a file of raw samples with the machine it was
 //! taken on, and a summary computed from them.
@@ -8,6 +8,7 @@
 mod bench;
 mod docs;
 mod evidence;
+mod fuzz;
 mod mediamtx;
 mod publisher;
 mod readers;
@@ -23,8 +24,12 @@ const USAGE: &str = "\
 xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of them without a name:
                            idle first-frame snapshot recording-start ten-cameras api connections
                            rooms
-xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras
 xtask storm                hostile clients: 10,000 wrong logins and 2,000 half-open connections a round
+xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras, then
+                           SOAK_FUZZ_SECONDS (600) of `fuzz` for each target of the server
+xtask fuzz [TARGET..] [--seconds N]
+                           attack a parser for N seconds (600), then measure how much of it its seeds
+                           reach; all targets without a name; writes docs/evidence/fuzz-coverage.json
 xtask docs [--check]       README.md's table of methods, docs/openrpc.json and docs/reference.md, from
                            target/debug/camera-service
 ";
@@ -42,6 +47,10 @@ async fn main() -> ExitCode {
         ["docs", "--check"] => docs::run(true),
         ["storm"] => Box::pin(storm::run()).await,
         ["soak"] => Box::pin(soak::run()).await,
+        ["fuzz", words @ ..] => match fuzz::Plan::read(words) {
+            Ok(plan) => fuzz::Tools::find().and_then(|tools| fuzz::run(&plan, &tools)),
+            Err(unknown) => return usage(&unknown),
+        },
         _ => return usage("what shall be done?"),
     };
     match outcome {

@@ -1,5 +1,6 @@
 //! `xtask soak`: everything at once for long, with cameras that die. Asserts what a week in a cellar asks
-//! for: memory that does not grow, descriptors that come back, no video program left behind.
+//! for: memory that does not grow, descriptors that come back, no video program left behind. Then the
+//! parsers of what clients send are attacked for as long as `fuzz` does it.
 
 use std::{
     collections::BTreeSet,
@@ -16,6 +17,7 @@ use testkit::{Pid, Player, Rpc, Service, Transport, ffmpeg::probe};
 
 use crate::{
     evidence::Evidence,
+    fuzz,
     service::{self, START_LIMIT, mb},
     stats::Summary,
 };
@@ -43,9 +45,18 @@ struct Counts {
     refused: u64,
 }
 
-/// Runs it to its end.
+/// Runs it to its end: both parts, whatever the first one says.
 pub(crate) async fn run() -> Result<(), String> {
-    let minutes = minutes()?;
+    let minutes = asked("SOAK_MINUTES", DEFAULT_MINUTES, MAX_MINUTES)?;
+    let seconds = asked("SOAK_FUZZ_SECONDS", fuzz::DEFAULT_SECONDS, fuzz::MAX_SECONDS)?;
+    // What is missing is told now, and not when the first part is over.
+    let tools = fuzz::Tools::find()?;
+    let parts = [Box::pin(under_load(minutes)).await, fuzz::run(&fuzz::Plan::of_the_server(seconds), &tools)];
+    let wrong: Vec<String> = parts.into_iter().filter_map(Result::err).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+async fn under_load(minutes: u64) -> Result<(), String> {
     let source = service::build()?;
     let whole = Duration::from_secs(60 * minutes);
     let parameters = json!({
@@ -106,10 +117,11 @@ pub(crate) async fn run() -> Result<(), String> {
     if missed.is_empty() { Ok(()) } else { Err(format!("missed:\n  {}", missed.join("\n  "))) }
 }
 
-fn minutes() -> Result<u64, String> {
-    let Ok(text) = std::env::var("SOAK_MINUTES") else { return Ok(DEFAULT_MINUTES) };
-    let minutes = text.parse().ok().filter(|minutes| (1..=MAX_MINUTES).contains(minutes));
-    minutes.ok_or_else(|| format!("SOAK_MINUTES is 1 to {MAX_MINUTES}, not {text}"))
+/// A number from the environment, from 1 to `most`.
+fn asked(name: &str, default: u64, most: u64) -> Result<u64, String> {
+    let Ok(text) = std::env::var(name) else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("{name} is 1 to {most}, not {text}"))
 }
 
 /// Median of the last quarter against that of the first one after warm-up.

@@ -24,11 +24,15 @@ fn what_each_file_is_answered() {
     for (name, data) in corpus::files("rpc") {
         let fifty = ["0"; 50].join(" ");
         let want = match name.as_str() {
-            "valid-notification.json" | "valid-batch-of-notifications.json" => "none",
+            "valid-notification.json"
+            | "valid-batch-of-notifications.json"
+            | "hostile-notification-scalar-params.json" => "none",
             "valid-batch-with-notification.json" => "0 0 -32601",
             "valid-batch-of-50.json" => &fifty,
             // There is no camera at that path in the house the fuzzer builds.
-            "valid-stop-recording-by-path.json" | "hostile-path-as-device.json" => "-32000",
+            "valid-stop-recording-by-path.json"
+            | "hostile-path-as-device.json"
+            | "hostile-device-unknown.json" => "-32000",
             "hostile-empty.json"
             | "hostile-truncated.json"
             | "hostile-two-documents.json"
@@ -43,6 +47,7 @@ fn what_each_file_is_answered() {
             | "hostile-number-out-of-range.json"
             | "hostile-lone-surrogate.json"
             | "hostile-subscribe-nested.json" => "-32602",
+            other if other.starts_with("hostile-param-") => "-32602",
             other if other.starts_with("valid-") => "0",
             _ => "-32600",
         };
