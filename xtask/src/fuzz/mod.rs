@@ -69,6 +69,8 @@ pub(crate) fn run(plan: &Plan, tools: &Tools) -> Result<(), String> {
     for target in &plan.targets {
         println!("==> fuzz {}, {} s", target.name, plan.seconds);
         if let Err(error) = one(target, plan.seconds, tools, &mut evidence) {
+            // The file must not look complete without it.
+            evidence.goal_at_least(&format!("{}: attacked and measured", target.name), 0.0, 1.0);
             wrong.push(error);
         }
     }
@@ -98,7 +100,7 @@ fn one(target: &Target, seconds: u64, tools: &Tools, evidence: &mut Evidence) ->
     evidence.record(
         name,
         json!({
-            "seconds": seconds,
+            "seconds": attack.took.as_secs(),
             "runs": attack.runs,
             "findings": attack.findings,
             "lines": seeds.lines,

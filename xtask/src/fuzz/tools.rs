@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ const COVERAGE_BUILD: &str = "target/fuzz-coverage";
 /// What one attack came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Attack {
+    /// From its first input to its last.
+    pub(super) took: Duration,
     /// Inputs tried.
     pub(super) runs: u64,
     /// One line a finding: what libFuzzer calls it, and the file that makes it happen.
@@ -95,8 +98,9 @@ impl Tools {
             format!("-rss_limit_mb={MEMORY_LIMIT_MB}"),
             "-print_final_stats=1".into(),
         ]);
+        let began = Instant::now();
         let (good, text) = run(&mut command, target)?;
-        let attack = told(&text);
+        let attack = told(&text, began.elapsed());
         if good != attack.findings.is_empty() {
             return Err(format!("fuzz target {} ended unlike itself:\n{}", target.name, tail(&text)));
         }
@@ -184,7 +188,7 @@ fn tail(text: &str) -> String {
 }
 
 /// Reads what libFuzzer says at its end: with `-print_final_stats`, and of a finding.
-fn told(text: &str) -> Attack {
+fn told(text: &str, took: Duration) -> Attack {
     let number = |line: &str| line.strip_prefix("stat::number_of_executed_units:")?.trim().parse().ok();
     let runs = text.lines().find_map(number).unwrap_or_default();
     // Behind its name a sanitizer may tell where in which source: a path of this machine.
@@ -195,7 +199,7 @@ fn told(text: &str) -> Attack {
         path.find("fuzz/artifacts/").map_or_else(|| "(a file)".into(), |at| path[at..].to_owned())
     };
     let findings = written.map(|path| format!("{}: {}", kind.unwrap_or("a finding").trim(), file(path)));
-    Attack { runs, findings: findings.collect() }
+    Attack { took, runs, findings: findings.collect() }
 }
 
 #[cfg(test)]
@@ -204,15 +208,26 @@ mod tests {
 
     #[test]
     fn an_attack_is_told_by_its_last_lines() {
+        let took = Duration::from_secs(31);
+        let of = |runs, findings: &[&str]| Attack {
+            took,
+            runs,
+            findings: findings.iter().map(ToString::to_string).collect(),
+        };
         let quiet = "#2\tINITED cov: 5\nDone 123456 runs in 31 second(s)\nstat::number_of_executed_units: 123456\n\
                      stat::average_exec_per_sec:     3982\n";
-        assert_eq!(told(quiet), Attack { runs: 123_456, findings: vec![] });
-        let loud = "==7== ERROR: libFuzzer: deadly signal\nSUMMARY: libFuzzer: deadly signal\n\
-                    artifact_prefix='/x/fuzz/artifacts/rpc/'; Test unit written to /x/fuzz/artifacts/rpc/crash-0a\n\
-                    stat::number_of_executed_units: 9\n";
+        assert_eq!(told(quiet, took), of(123_456, &[]));
+        let loud = |kind: &str| {
+            format!(
+                "==7== ERROR: {kind}\nSUMMARY: {kind}\nartifact_prefix='/x/fuzz/artifacts/rpc/'; \
+                 Test unit written to /x/fuzz/artifacts/rpc/crash-0a\nstat::number_of_executed_units: 9\n"
+            )
+        };
         let found = "libFuzzer: deadly signal: fuzz/artifacts/rpc/crash-0a";
-        assert_eq!(told(loud), Attack { runs: 9, findings: vec![found.into()] });
-        assert_eq!(told("error: could not compile"), Attack { runs: 0, findings: vec![] });
+        assert_eq!(told(&loud("libFuzzer: deadly signal"), took), of(9, &[found]));
+        let found = "AddressSanitizer: heap-use-after-free: fuzz/artifacts/rpc/crash-0a";
+        assert_eq!(told(&loud("AddressSanitizer: heap-use-after-free /x/a.rs:7"), took), of(9, &[found]));
+        assert_eq!(told("error: could not compile", took), of(0, &[]));
     }
 
     #[test]
