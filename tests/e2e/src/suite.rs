@@ -1,5 +1,5 @@
 //! What viewers may rely on whoever serves them: one suite, run on the embedded server always and on a real
-//! MediaMTX where there is one. [`crate::suite`] makes tests of it.
+//! MediaMTX where there is one. The macro of the same name makes tests of it.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -4,6 +4,7 @@ mod api;
 mod connections;
 mod first_frame;
 mod idle;
+mod mediamtx;
 mod recording_start;
 mod rooms;
 mod snapshot;
@@ -20,7 +21,7 @@ type Run = fn(Source) -> Pin<Box<dyn Future<Output = Outcome>>>;
 /// A scenario by name.
 pub(crate) type Scenario = (&'static str, Run);
 
-const ALL: [Scenario; 8] = [
+const ALL: [Scenario; 9] = [
     ("idle", |source| Box::pin(idle::run(source))),
     ("first-frame", |source| Box::pin(first_frame::run(source))),
     ("snapshot", |source| Box::pin(snapshot::run(source))),
@@ -28,6 +29,7 @@ const ALL: [Scenario; 8] = [
     ("ten-cameras", |source| Box::pin(ten_cameras::run(source))),
     ("api", |source| Box::pin(api::run(source))),
     ("connections", |source| Box::pin(connections::run(source))),
+    ("mediamtx", |source| Box::pin(mediamtx::run(source))),
     ("rooms", |source| Box::pin(async { rooms::run(source) })),
 ];
 

@@ -48,6 +48,7 @@ pub(super) const ALL: [Target; 11] = [
         // From the frame to where a method takes over. What needs a camera or a credential lies behind it.
         parser: &[
             without("crates/server/src/rpc/envelope.rs", &["notification"]),
+            without("crates/server/src/rpc/given.rs", &["named"]),
             only("crates/server/src/rpc/table.rs", &["find", "encode"]),
             // A description of the API is made of the same getters; no call comes that way.
             without("crates/server/src/wire/params.rs", &["schema", "describe"]),

@@ -46,6 +46,8 @@ fn what_each_file_is_answered() {
             | "hostile-deep-params.json"
             | "hostile-number-out-of-range.json"
             | "hostile-lone-surrogate.json"
+            | "hostile-seventy-params.json"
+            | "hostile-list-too-long.json"
             | "hostile-subscribe-nested.json" => "-32602",
             other if other.starts_with("hostile-param-") => "-32602",
             other if other.starts_with("valid-") => "0",
