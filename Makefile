@@ -1,9 +1,9 @@
 # The door for people and for CI. What stands behind each word is a script or a Rust program.
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs bench soak fuzz setup
+.PHONY: help demo test test-mediamtx docs bench soak fuzz setup
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## build the service and show it: a test camera, a token, the addresses to try
 	@scripts/setup.sh
@@ -13,6 +13,10 @@ demo: ## build the service and show it: a test camera, a token, the addresses to
 test: ## every check CI makes: format, lints, documents, tests, fuzz targets, licences
 	@scripts/setup.sh test
 	@scripts/check.sh
+
+test-mediamtx: ## the tests beside a real MediaMTX (on PATH, or in MEDIAMTX_BIN) alone; fails without one
+	@scripts/setup.sh
+	@scripts/test-mediamtx.sh
 
 docs: ## write the documents that are made of the code
 	@scripts/setup.sh
