@@ -25,7 +25,9 @@ pub use demand::Purpose;
 pub use engine::{Frame, queue::Popped, rtsp::Credentials};
 pub use hub::{Tap, TapKind};
 pub use lease::Lease;
-pub use mediamtx::{ApiToken, Holder, Keys, MediaMtx, Steered, Told};
+pub use mediamtx::{
+    ApiToken, Holder, Keys, Manner, MediaMtx, Probed, Silence, Steered, Told, probe as probe_mediamtx,
+};
 pub use path::{PathName, Paths, Status};
 pub use rate::Measured;
 pub use readers::Readers;

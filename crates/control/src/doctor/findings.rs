@@ -45,7 +45,7 @@ impl Finding {
         Self { level: Level::Wrong, mend: Some(mend.into()), ..Self::good(about, what) }
     }
 
-    fn with(mut self, mend: impl Into<String>) -> Self {
+    pub(super) fn with(mut self, mend: impl Into<String>) -> Self {
         self.mend = Some(mend.into());
         self
     }
@@ -74,7 +74,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         }
     }
     findings.extend(facts.folders.iter().map(|folder| of_folder(folder, facts.required_bytes, &facts.user)));
-    findings.push(of_port("RTSP", &facts.rtsp, facts.service_runs));
+    findings.push(of_port(facts.rtsp_is_for, &facts.rtsp, facts.service_runs));
     findings
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Facts {
     /// Free bytes without which no recording begins.
     pub(super) required_bytes: u64,
     pub(super) rtsp: Port,
+    /// Who connects there: viewers, or MediaMTX, which fetches streams.
+    pub(super) rtsp_is_for: &'static str,
     /// A service holds the data folder.
     pub(super) service_runs: bool,
 }
@@ -141,7 +143,8 @@ pub(super) async fn look(config: &Config) -> Facts {
         folders: folders.into_iter().map(|(about, path)| folder(about, path)).collect(),
         required_bytes: files::space_of(existing(recordings))
             .map_or(0, |space| config.limits.required(space, config.files.min_free_space())),
-        rtsp: port(config.paths.rtsp),
+        rtsp: port(config.paths.mediamtx.as_ref().map_or(config.paths.rtsp, |mediamtx| mediamtx.feed)),
+        rtsp_is_for: if config.uses_mediamtx() { "feed" } else { "RTSP" },
         service_runs: is_held(config.data_dir()),
     }
 }
@@ -150,6 +153,11 @@ pub(super) async fn look(config: &Config) -> Facts {
 pub fn cameras(config: &Config) -> io::Result<Vec<SeenCamera>> {
     let cameras = cameras::Cameras::peek(&config.cameras, config.data_dir().join(KNOWN_CAMERAS))?;
     Ok(cameras.list().into_iter().map(seen).collect())
+}
+
+/// Does a service hold the data folder?
+pub(super) fn service_runs(config: &Config) -> bool {
+    is_held(config.data_dir())
 }
 
 /// May this address be served, and by a service whose data folder this is?

@@ -21,7 +21,7 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// Of a refusal's text, which can hold kilobytes of type names: for the log.
 const MAX_REFUSAL_CHARS: usize = 300;
 
-/// Gives a credential for one request.
+/// Gives a credential for one request; an empty one is not shown.
 pub type ApiToken = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Why a call came to nothing.
@@ -151,12 +151,16 @@ impl Client {
         body: Option<&[u8]>,
     ) -> Result<(StatusCode, Bytes), Failure> {
         let broken = |cause: &dyn fmt::Display| Failure::Unreachable(cause.to_string());
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, &self.authority)
-            .header(header::AUTHORIZATION, format!("Bearer {}", (self.token)()))
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, "application/json");
+        let token = (self.token)();
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request
             .body(Full::new(Bytes::copy_from_slice(body.unwrap_or_default())))
             .map_err(|cause| Failure::Nonsense(cause.to_string()))?;
         let link = match &mut self.link {

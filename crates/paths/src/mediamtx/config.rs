@@ -25,6 +25,11 @@ pub struct MediaMtx {
 }
 
 impl MediaMtx {
+    /// `HOST:PORT` of its API.
+    pub fn api(&self) -> &str {
+        &self.api
+    }
+
     /// Reads the section; mistakes are noted in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let mut section = settings.section("mediamtx");

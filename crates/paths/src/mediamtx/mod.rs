@@ -11,6 +11,7 @@ mod config;
 mod driver;
 mod duration;
 mod plan;
+mod probe;
 mod wire;
 
 use std::{
@@ -27,6 +28,7 @@ use tokio::sync::{Notify, watch};
 pub use client::ApiToken;
 pub use config::MediaMtx;
 pub(crate) use driver::steer;
+pub use probe::{Manner, Probed, Silence, probe};
 pub(crate) use wire::Seen;
 
 /// What has to be shown to MediaMTX, and what it shows.

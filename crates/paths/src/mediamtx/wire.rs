@@ -30,9 +30,18 @@ pub(super) struct Global {
     pub(super) auth_method: String,
     #[serde(rename = "authJWTExclude")]
     pub(super) auth_jwt_exclude: Vec<Permission>,
+    #[serde(rename = "authJWTJWKS")]
+    pub(super) auth_jwt_jwks: String,
+    pub(super) api_address: String,
+    /// Until 1.15.3; afterwards `api_allow_origins`.
+    pub(super) api_allow_origin: String,
+    pub(super) api_allow_origins: Vec<String>,
     pub(super) rtsp: bool,
     pub(super) webrtc: bool,
     pub(super) hls: bool,
+    pub(super) rtsp_address: String,
+    pub(super) webrtc_address: String,
+    pub(super) hls_address: String,
 }
 
 /// What somebody may do.

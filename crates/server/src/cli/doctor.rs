@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use control::doctor::{self, Finding, Level};
@@ -11,8 +12,8 @@ use control::doctor::{self, Finding, Level};
 use super::{say, serve::on_runtime};
 use crate::{
     app::Failure,
-    config::{self, Loaded, Sources},
-    security::{Secret, kept_in},
+    config::{self, Loaded, Sources, WebSocket},
+    security::{MediaKeys, Secret, kept_in},
 };
 
 pub(super) fn run(file: Option<PathBuf>) -> Result<(), Failure> {
@@ -36,7 +37,7 @@ pub(super) fn run(file: Option<PathBuf>) -> Result<(), Failure> {
         ];
         findings.extend(doctor::examine(&loaded.config.control).await);
         findings.push(doctor::port_finding("WebSocket", loaded.config.websocket.address(), data_dir));
-        findings.push(media_server(std::env::var_os("PATH").as_deref()));
+        findings.extend(media_server(&loaded).await);
         told(&findings)
     })
 }
@@ -83,8 +84,38 @@ fn mend_owner(file: &Path) -> String {
     format!("mv {path} {path}.bad   (the service makes another; every token is void then)")
 }
 
+async fn media_server(loaded: &Loaded) -> Vec<Finding> {
+    let control = &loaded.config.control;
+    if !control.uses_mediamtx() {
+        return vec![unneeded(std::env::var_os("PATH").as_deref())];
+    }
+    let (token, mut findings) = match MediaKeys::kept(control.data_dir()) {
+        Ok(keys) => (keys.and_then(|keys| keys.api_token(SystemTime::now())), Vec::new()),
+        // It names the file.
+        Err(what) => (None, vec![Finding::wrong("media keys", what, mend_keys(control.data_dir()))]),
+    };
+    findings.extend(doctor::examine_mediamtx(control, token, &keys_url(&loaded.config.websocket)).await);
+    findings
+}
+
+fn mend_keys(data_dir: &Path) -> String {
+    let file = data_dir.join("media_keys");
+    let file = file.display();
+    format!("mv {file} {file}.bad   (the service makes others at its start)")
+}
+
+/// Where MediaMTX, on this machine, finds the service's public keys.
+fn keys_url(websocket: &WebSocket) -> String {
+    let scheme = if websocket.tls.is_some() { "https" } else { "http" };
+    let mut address = websocket.address();
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    format!("{scheme}://{address}/.well-known/jwks.json")
+}
+
 /// Viewers are served by ourselves, so it is not needed.
-fn media_server(path: Option<&std::ffi::OsStr>) -> Finding {
+fn unneeded(path: Option<&std::ffi::OsStr>) -> Finding {
     let folders = path.map(std::env::split_paths).into_iter().flatten();
     let mut found = folders.map(|folder| folder.join("mediamtx")).filter(|file| file.is_file());
     match found.next() {
@@ -158,12 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_where_the_service_listens() {
+        for (host, want) in
+            [("127.0.0.1", "127.0.0.1:8002"), ("0.0.0.0", "127.0.0.1:8002"), ("::1", "[::1]:8002")]
+        {
+            let mut settings = control::settings::Settings::default();
+            settings.put("websocket.host", host.into(), control::settings::Origin::File);
+            let websocket = WebSocket::read(&mut settings);
+            assert_eq!(keys_url(&websocket), format!("http://{want}/.well-known/jwks.json"));
+        }
+    }
+
+    #[test]
     fn mediamtx_is_looked_for_on_path() {
         let dir = tempfile::tempdir().unwrap();
         let path = std::env::join_paths([Path::new("/nonexistent"), dir.path()]).unwrap();
-        assert!(media_server(Some(&path)).what.starts_with("not on PATH"));
+        assert!(unneeded(Some(&path)).what.starts_with("not on PATH"));
         fs::write(dir.path().join("mediamtx"), "").unwrap();
-        assert!(media_server(Some(&path)).what.contains("/mediamtx; not needed"));
-        assert!(media_server(None).what.starts_with("not on PATH"));
+        assert!(unneeded(Some(&path)).what.contains("/mediamtx; not needed"));
+        assert!(unneeded(None).what.starts_with("not on PATH"));
     }
 }

@@ -101,22 +101,28 @@ impl Pair {
 impl MediaKeys {
     /// Reads the keys in the data folder, or makes them.
     pub(crate) fn open(data_dir: &std::path::Path, now: SystemTime) -> Result<Self, String> {
+        if let Some(keys) = Self::kept(data_dir)? {
+            return Ok(keys);
+        }
+        let file = data_dir.join(FILE);
+        let ring = Ring { since: now, signs: Pair::make()?, next: Pair::make()?, before: None };
+        keep(&file, &ring).map_err(|cause| format!("{}: {cause}", file.display()))?;
+        Ok(Self { file, ring: Mutex::new(ring) })
+    }
+
+    /// Reads the keys in the data folder; `None`: there are none yet.
+    pub(crate) fn kept(data_dir: &std::path::Path) -> Result<Option<Self>, String> {
         let file = data_dir.join(FILE);
         let shown = file.display().to_string();
         let failed = |what: &dyn std::fmt::Display| format!("{shown}: {what}");
         let kept = private_file::read(&file, MAX_FILE_BYTES).map_err(|cause| failed(&cause))?;
-        let keys = if let Some(text) = kept {
-            let kept: Kept = serde_json::from_str(&text).map_err(|cause| failed(&cause))?;
-            let plain = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|cause| failed(&cause));
-            let pair = |text: &str| Pair::of(plain(text)?).map_err(|what| failed(&what));
-            let since = UNIX_EPOCH + Duration::from_secs(kept.since_s);
-            Ring { since, signs: pair(&kept.signs)?, next: pair(&kept.next)?, before: None }
-        } else {
-            let ring = Ring { since: now, signs: Pair::make()?, next: Pair::make()?, before: None };
-            keep(&file, &ring).map_err(|cause| failed(&cause))?;
-            ring
-        };
-        Ok(Self { file, ring: Mutex::new(keys) })
+        let Some(text) = kept else { return Ok(None) };
+        let kept: Kept = serde_json::from_str(&text).map_err(|cause| failed(&cause))?;
+        let plain = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|cause| failed(&cause));
+        let pair = |text: &str| Pair::of(plain(text)?).map_err(|what| failed(&what));
+        let since = UNIX_EPOCH + Duration::from_secs(kept.since_s);
+        let ring = Ring { since, signs: pair(&kept.signs)?, next: pair(&kept.next)?, before: None };
+        Ok(Some(Self { file, ring: Mutex::new(ring) }))
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {

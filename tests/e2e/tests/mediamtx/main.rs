@@ -3,7 +3,9 @@
 
 mod browser;
 mod contract;
+mod doctor;
 mod honesty;
+mod secrets;
 mod steering;
 
 use e2e::suite::Rig;
