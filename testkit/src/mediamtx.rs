@@ -11,7 +11,10 @@ use std::{
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-use crate::{Pid, Setup, eventually, service::Log};
+use crate::{
+    Pid, Setup, eventually,
+    service::{Log, environment_of},
+};
 
 /// Names another binary than the one on PATH.
 const BINARY_VARIABLE: &str = "MEDIAMTX_BIN";
@@ -116,7 +119,8 @@ impl MediaMtx {
                 ("MTX_WEBRTCLOCALUDPADDRESS", local(ports.ice)),
                 ("MTX_HLSADDRESS", local(ports.hls)),
             ])
-            .envs(unit_environment())
+            // Switches that only newer versions know.
+            .envs(environment_of("mediamtx/mediamtx.service"))
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -192,16 +196,6 @@ impl Drop for MediaMtx {
             let _ = child.wait();
         }
     }
-}
-
-/// What the unit we ship sets: switches that only newer versions know.
-fn unit_environment() -> Vec<(String, String)> {
-    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/mediamtx/mediamtx.service");
-    let unit = std::fs::read_to_string(unit).expect("what we ship can be read");
-    let set = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
-    set.filter_map(|set| set.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
 }
 
 fn listener() -> TcpListener {

@@ -394,13 +394,18 @@ pub fn binary() -> PathBuf {
     })
 }
 
-/// What the systemd unit in `docs` puts into the environment of the service.
+/// What our systemd unit puts into the environment of the service.
+pub fn unit_environment() -> Vec<(String, String)> {
+    environment_of("systemd/camera-service.service")
+}
+
+/// What a unit in `packaging` puts into the environment of its service.
 ///
 /// # Panics
 /// If there is no such unit, or it says nothing.
-pub fn unit_environment() -> Vec<(String, String)> {
-    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/camera-service.service");
-    let text = fs::read_to_string(unit).expect("the unit lies in docs");
+pub(crate) fn environment_of(unit: &str) -> Vec<(String, String)> {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging").join(unit);
+    let text = fs::read_to_string(unit).expect("the unit lies in packaging");
     let lines = text.lines().filter_map(|line| line.strip_prefix("Environment="));
     let pairs = lines.flat_map(str::split_whitespace).filter_map(|pair| pair.split_once('='));
     let found: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
