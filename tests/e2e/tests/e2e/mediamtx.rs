@@ -38,6 +38,25 @@ async fn media_server_becomes(rpc: &mut Rpc, state: &str) -> Value {
     .await
 }
 
+/// 99 of 100 calls are answered in time, those that need MediaMTX with a refusal.
+async fn answers_at_once(rpc: &mut Rpc, device: &str) {
+    let mut taken = Vec::new();
+    for call in 0..CALLS {
+        let began = Instant::now();
+        match call % 3 {
+            0 => drop(rpc.ok("ping", Value::Null).await),
+            1 => drop(rpc.ok("get_streams", Value::Null).await),
+            _ => {
+                let refused = rpc.err(-32050, "get_stream_url", json!({"device": device})).await;
+                assert_eq!(refused.data["dependency"], "mediamtx");
+            }
+        }
+        taken.push(began.elapsed());
+    }
+    taken.sort();
+    assert!(taken[CALLS * 99 / 100 - 1] < LIMIT, "{:?}", &taken[CALLS - 5..]);
+}
+
 #[tokio::test]
 async fn both_generations_are_told_once_and_told_again_when_they_forget() {
     for generation in [Generation::Old, Generation::New] {
@@ -100,25 +119,15 @@ async fn whatever_it_does_calls_are_answered_and_cameras_go_on() {
         let status = media_server_becomes(&mut rpc, "ERROR").await;
         let reasons = status["reasons"].to_string();
         assert!(status["status"] == "DEGRADED" && reasons.contains(reason), "{mood:?}: {status}");
-        let mut taken = Vec::new();
-        for call in 0..CALLS {
-            let began = Instant::now();
-            match call % 3 {
-                0 => drop(rpc.ok("ping", Value::Null).await),
-                1 => drop(rpc.ok("get_streams", Value::Null).await),
-                _ => {
-                    let refused = rpc.err(-32050, "get_stream_url", json!({"device": device})).await;
-                    assert_eq!(refused.data["dependency"], "mediamtx");
-                }
-            }
-            taken.push(began.elapsed());
-        }
-        taken.sort();
-        assert!(taken[CALLS * 99 / 100 - 1] < LIMIT, "{mood:?}: {:?}", &taken[CALLS - 5..]);
+        answers_at_once(&mut rpc, &device).await;
         rpc.ok("take_snapshot", json!({"device": device})).await;
         double.set_mood(Mood::Well);
         media_server_becomes(&mut rpc, "RUNNING").await;
     }
+    drop(double);
+    let status = media_server_becomes(&mut rpc, "ERROR").await;
+    assert!(status["reasons"].to_string().contains("cannot be reached"), "{status}");
+    answers_at_once(&mut rpc, &device).await;
     rpc.ok("stop_recording", json!({"device": device})).await;
     let file = finished(&mut rpc, started["filename"].as_str().unwrap()).await;
     assert_eq!(file["status"], "COMPLETE", "{file}");

@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
-use e2e::PATIENCE;
+use e2e::{PATIENCE, suite::query};
 use serde_json::{Value, json};
-use testkit::{Player, Rpc, Service, Transport, eventually, ffmpeg, rtsp::RtspError, token::Role};
+use testkit::{Player, Service, Transport, eventually, ffmpeg, rtsp::RtspError, token::Role};
 
 use crate::rig;
-
-/// What a player asks for to watch a camera, with its ticket.
-async fn query(rpc: &mut Rpc, device: &str) -> String {
-    let told = rpc.ok("get_stream_url", json!({"device": device})).await;
-    let url = told["stream_url"].as_str().expect("RTSP is served");
-    url.rsplit('/').next().expect("it has a path").to_owned()
-}
 
 /// Waits until `get_status` gives this reason; an empty one: none.
 async fn reason(service: &Service, want: &str) {
