@@ -150,7 +150,7 @@ pub(super) const ALL: [Target; 11] = [
     Target {
         name: "mp4",
         seeds: "crates/media/testdata/mp4",
-        parser: &[file("crates/media/src/mp4/read.rs")],
+        parser: &[file("crates/media/src/mp4/ours.rs"), file("crates/media/src/mp4/read.rs")],
     },
     Target {
         name: "mkv",

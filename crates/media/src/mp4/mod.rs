@@ -6,6 +6,7 @@
 
 #[doc(hidden)]
 pub mod fuzzing;
+mod ours;
 mod read;
 mod timeline;
 mod write;

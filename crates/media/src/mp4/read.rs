@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use bytes::Bytes;
 use mp4_atom::{Atom, Codec, Moof, Moov, TrunSamples};
 
-use super::MAX_NOTE_BYTES;
+use super::{MAX_NOTE_BYTES, ours::only_ours};
 use crate::{
     ParamSets,
     container::{Head, MARK, MAX_PART_BYTES, Parts, Shot, TRAILER},
@@ -36,7 +36,9 @@ pub fn read_head(file: &mut (impl Read + Seek)) -> io::Result<Option<Head>> {
     let Some(at) = place(file, uuid.end, len)?.filter(|found| &found.kind == b"moov") else {
         return Ok(None);
     };
-    let Some(bytes) = body(file, at, MAX_BOX_BYTES)? else { return Ok(None) };
+    let Some(bytes) = body(file, at, MAX_BOX_BYTES)?.filter(|bytes| only_ours(bytes)) else {
+        return Ok(None);
+    };
     let Ok(moov) = Moov::decode_body(&mut bytes.as_slice()) else { return Ok(None) };
     let codec = moov.trak.first().and_then(|trak| trak.mdia.minf.stbl.stsd.codecs.first());
     let Some(Codec::Avc1(avc1)) = codec else { return Ok(None) };
@@ -87,7 +89,9 @@ pub fn scan(file: &mut (impl Read + Seek), head: &Head) -> io::Result<Parts> {
 /// The part at `at`; `None` when there is none, or it is not whole, or unlike ours.
 fn part_at(file: &mut (impl Read + Seek), at: u64, len: u64) -> io::Result<Option<Part>> {
     let Some(moof_at) = place(file, at, len)?.filter(|f| &f.kind == b"moof") else { return Ok(None) };
-    let Some(bytes) = body(file, moof_at, MAX_BOX_BYTES)? else { return Ok(None) };
+    let Some(bytes) = body(file, moof_at, MAX_BOX_BYTES)?.filter(|bytes| only_ours(bytes)) else {
+        return Ok(None);
+    };
     let Ok(moof) = Moof::decode_body(&mut bytes.as_slice()) else { return Ok(None) };
     let Some(data) = place(file, moof_at.end, len)?.filter(|f| &f.kind == b"mdat") else { return Ok(None) };
     let part = measure(moof, data);
