@@ -151,6 +151,11 @@ impl MediaMtx {
         child.wait().expect("it is our child");
     }
 
+    /// Was it started, and not killed since?
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Its process.
     ///
     /// # Panics

@@ -45,26 +45,19 @@ pub(super) async fn run(source: Source) -> Outcome {
         "cold_starts": COLD, "cameras_told": CAMERAS, "restarts": RESTARTS,
     });
     let mut evidence = Evidence::new("mediamtx", source, parameters);
-    mediamtx.start();
-    mediamtx.answers().await;
-    let one = |setup: Setup| {
-        let short = json!({"close_after": "100ms"});
-        setup
-            .without_limits()
-            .set("stream", json!({"snapshot": short.clone(), "viewing": short}))
-            .test_camera("camera 0", service::PICTURE)
-    };
-    let mut sides =
-        [Side::new("embedded", one(Setup::new())).await, Side::new("mediamtx", one(mediamtx.setup())).await];
-    steered(&mut sides[1].rpc).await;
+    // Cold: a stream ends as soon as nobody needs it.
+    let short = json!({"close_after": "100ms"});
+    let mut sides = pair(&mut mediamtx, |setup| {
+        setup.set("stream", json!({"snapshot": short.clone(), "viewing": short.clone()}))
+    })
+    .await;
     cold(&mut evidence, &mut sides, &mediamtx).await?;
-    warm(&mut evidence, &mut sides).await?;
+    drop(sides);
+    let mut sides = pair(&mut mediamtx, |setup| setup).await;
+    warm(&mut evidence, &mut sides).await;
     restarts(&mut evidence, &mut sides[1].rpc, &mut mediamtx).await;
     drop(sides);
-    // It keeps another service's keys for an hour.
-    mediamtx.kill9();
-    mediamtx.start();
-    mediamtx.answers().await;
+    anew(&mut mediamtx).await;
     let many = mediamtx.setup().without_limits();
     let many = (0..CAMERAS).fold(many, |setup, n| setup.test_camera(&format!("C{n}"), "160x90@5"));
     let service = many.start().await;
@@ -74,6 +67,25 @@ pub(super) async fn run(source: Source) -> Outcome {
     evidence.value("fifty_cameras_told_ms", told);
     evidence.goal("fifty_cameras_told_ms", told, GOAL_MS);
     Ok(evidence.write())
+}
+
+/// The service alone, and one beside MediaMTX, both up.
+async fn pair(mediamtx: &mut MediaMtx, change: impl Fn(Setup) -> Setup) -> [Side; 2] {
+    anew(mediamtx).await;
+    let one = |setup: Setup| change(setup.without_limits().test_camera("camera 0", service::PICTURE));
+    let mut sides =
+        [Side::new("embedded", one(Setup::new())).await, Side::new("mediamtx", one(mediamtx.setup())).await];
+    steered(&mut sides[1].rpc).await;
+    sides
+}
+
+/// One that keeps no other service's keys: it does for an hour.
+async fn anew(mediamtx: &mut MediaMtx) {
+    if mediamtx.is_running() {
+        mediamtx.kill9();
+    }
+    mediamtx.start();
+    mediamtx.answers().await;
 }
 
 impl Side {
@@ -120,7 +132,7 @@ async fn cold(evidence: &mut Evidence, sides: &mut [Side; 2], mediamtx: &MediaMt
 }
 
 /// Snapshots and recordings of a running stream.
-async fn warm(evidence: &mut Evidence, sides: &mut [Side; 2]) -> Result<(), String> {
+async fn warm(evidence: &mut Evidence, sides: &mut [Side; 2]) {
     for side in sides.iter_mut() {
         side.timed("start_streaming").await;
         service::warm_up(&side.service, &mut side.rpc, &side.device).await;
@@ -141,7 +153,6 @@ async fn warm(evidence: &mut Evidence, sides: &mut [Side; 2]) -> Result<(), Stri
         }
         compare(evidence, name, sides, &taken);
     }
-    Ok(())
 }
 
 fn compare(evidence: &mut Evidence, what: &str, sides: &[Side; 2], taken: &[Vec<f64>; 2]) {
