@@ -12,7 +12,9 @@ mod look;
 mod registry;
 mod test_picture;
 mod v4l2;
+mod watch;
 
 pub use camera::{Camera, Kind, Mode, Source, Status};
 pub use config::{Config, MAX_SOURCES, is_good_name};
 pub use registry::{Cameras, Change};
+pub use watch::{Hint, Watch};

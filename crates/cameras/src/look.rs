@@ -62,6 +62,10 @@ impl Lookout {
         }
     }
 
+    pub(crate) fn dev_root(&self) -> &Path {
+        &self.dev_root
+    }
+
     /// Every camera there is, usable or not, by the number of its node.
     pub(crate) fn look(&mut self) -> Vec<Found> {
         let mut nodes = v4l2::nodes(&self.dev_root);

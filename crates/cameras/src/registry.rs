@@ -17,6 +17,7 @@ use crate::{
     look::Lookout,
     test_picture,
     v4l2::{self, Found},
+    watch::Watch,
 };
 
 /// All cameras. Cheap to clone.
@@ -173,6 +174,11 @@ impl Cameras {
             tracing::warn!(%error, "the numbers of cameras could not be written down");
         }
         changes
+    }
+
+    /// Listens to the kernel for the devices that are looked at. Needs a runtime with I/O and time.
+    pub fn watch(&self) -> Watch {
+        Watch::new(self.0.lookout.lock().unwrap_or_else(PoisonError::into_inner).dev_root())
     }
 
     /// All cameras by number.

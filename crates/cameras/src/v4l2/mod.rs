@@ -52,16 +52,24 @@ pub(crate) fn nodes(dev_root: &Path) -> Vec<(u16, PathBuf)> {
     let mut nodes: Vec<_> = entries
         .flatten()
         .filter_map(|entry| {
-            let digits = entry.file_name().to_str()?.strip_prefix("video")?.to_owned();
-            let number = digits.parse().ok().filter(|n: &u16| n.to_string() == digits)?;
-            // Follows links; what is no character device cannot be a camera.
-            let there = fs::metadata(entry.path()).ok()?.file_type().is_char_device();
-            there.then(|| (number, entry.path()))
+            let number = number_of(entry.file_name().to_str()?)?;
+            is_node(&entry.path()).then(|| (number, entry.path()))
         })
         .collect();
     nodes.sort_unstable();
     nodes.truncate(MAX_NODES);
     nodes
+}
+
+/// The number in a node's name, written as the kernel writes it.
+pub(crate) fn number_of(name: &str) -> Option<u16> {
+    let digits = name.strip_prefix("video")?;
+    digits.parse().ok().filter(|number: &u16| number.to_string() == digits)
+}
+
+/// Follows links; what is no character device cannot be a camera.
+fn is_node(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.file_type().is_char_device())
 }
 
 /// Asks one node what it is; `None`: no camera. `sizes`: those somebody may want, for devices that take
