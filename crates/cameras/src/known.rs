@@ -133,12 +133,30 @@ impl Known {
         self.changed = true;
     }
 
-    /// Writes what is new; a failure is tried again the next time.
-    pub(crate) fn keep(&mut self) -> io::Result<()> {
-        let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };
-        write(file, &to_text(&self.entries))?;
+    /// What is new and not in the file yet; from here on it counts as written.
+    pub(crate) fn unsaved(&mut self) -> Option<Unsaved> {
+        let file = self.file.clone().filter(|_| self.changed)?;
         self.changed = false;
-        Ok(())
+        Some(Unsaved { file, text: to_text(&self.entries) })
+    }
+
+    /// It could not be written after all.
+    pub(crate) fn not_saved(&mut self) {
+        self.changed = true;
+    }
+}
+
+/// What is to be written, apart from what goes on meanwhile. One at a time may write.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Unsaved {
+    file: PathBuf,
+    text: String,
+}
+
+impl Unsaved {
+    pub(crate) fn write(&self) -> io::Result<()> {
+        write(&self.file, &self.text)
     }
 }
 
@@ -221,19 +239,19 @@ mod tests {
         };
         known.note(entry(3, "a"));
         known.note(entry(0, "b"));
-        known.keep().unwrap();
+        known.unsaved().unwrap().write().unwrap();
         let mut again = Known::open(file.clone()).unwrap();
         assert_eq!(again.entries(), [entry(0, "b"), entry(3, "a")]);
         assert_eq!((again.id_of("a"), again.id_of("x")), (Some(CameraId(3)), None));
         // A key has one number, a number one key.
         again.note(entry(0, "a"));
         again.forget(CameraId(9));
-        again.keep().unwrap();
+        again.unsaved().unwrap().write().unwrap();
         assert_eq!(Known::open(file.clone()).unwrap().entries(), [entry(0, "a")]);
         let later = UNIX_EPOCH + Duration::from_millis(1_795_483_600_000);
         again.saw(CameraId(0), Some(later));
         again.saw(CameraId(5), Some(later));
-        again.keep().unwrap();
+        again.unsaved().unwrap().write().unwrap();
         let kept = Known::open(file.clone()).unwrap();
         assert_eq!(kept.entries(), [Entry { seen: Some(later), ..entry(0, "a") }]);
         // It is still the same camera.

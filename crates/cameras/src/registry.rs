@@ -5,10 +5,11 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use base::CameraId;
+use tokio::sync::Notify;
 
 use crate::{
     camera::{Camera, Kind, Mode, Source, Status},
@@ -17,8 +18,12 @@ use crate::{
     look::Lookout,
     test_picture,
     v4l2::{self, Found},
-    watch::Watch,
+    watch::{Hint, Watch},
 };
+
+/// Longest wait of a service that starts for its cameras: an ordinary one answers within 10 ms. Those who take
+/// longer are told when they answer.
+const LONGEST_START: Duration = Duration::from_secs(1);
 
 /// All cameras. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,9 +32,13 @@ pub struct Cameras(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: Config,
-    /// One look at a time; a slow driver must not hold those who only ask what is known.
+    /// Taken before `state`, and never while a driver answers.
     lookout: Mutex<Lookout>,
     state: Mutex<State>,
+    /// Taken before `state`, while the numbers are written down: a slow disk holds up nobody else.
+    keeping: Mutex<()>,
+    /// A device has answered, or is being asked.
+    news: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -88,15 +97,17 @@ impl Change {
 }
 
 impl Cameras {
-    /// Looks at this machine's devices and adds the configured sources. Blocks while drivers answer.
-    /// `known`: the file that remembers their numbers.
+    /// Looks at this machine's devices and adds the configured sources. Waits a moment for drivers to answer; who
+    /// does not is listed when it does. `known`: the file that remembers their numbers.
     pub fn open(config: &Config, known: PathBuf) -> io::Result<Self> {
-        Ok(Self::begin(config, Known::open(known)?, Path::new("/dev"), Path::new("/sys")))
+        let wait = config.detection_timeout.min(LONGEST_START);
+        Ok(Self::begin(config, Known::open(known)?, Path::new("/dev"), Path::new("/sys"), wait))
     }
 
-    /// The same beside a running service: the file is read and never written.
+    /// The same beside a running service: the file is read and never written, and all drivers are waited for.
     pub fn peek(config: &Config, known: PathBuf) -> io::Result<Self> {
-        Ok(Self::begin(config, Known::open(known)?.read_only(), Path::new("/dev"), Path::new("/sys")))
+        let (known, wait) = (Known::open(known)?.read_only(), config.detection_timeout);
+        Ok(Self::begin(config, known, Path::new("/dev"), Path::new("/sys"), wait))
     }
 
     /// The same, without a memory.
@@ -106,10 +117,17 @@ impl Cameras {
 
     /// The same with other places for `/dev` and `/sys`.
     pub fn scan_in(config: &Config, dev_root: &Path, sys_root: &Path) -> Self {
-        Self::begin(config, Known::default(), dev_root, sys_root)
+        Self::begin(config, Known::default(), dev_root, sys_root, config.detection_timeout)
     }
 
-    fn begin(config: &Config, known: Known, dev_root: &Path, sys_root: &Path) -> Self {
+    fn begin(config: &Config, known: Known, dev_root: &Path, sys_root: &Path, wait: Duration) -> Self {
+        let news = Arc::<Notify>::default();
+        let lookout = Lookout::new(dev_root, sys_root, config, news.clone());
+        Self::with(config, known, (lookout, news), wait)
+    }
+
+    fn with(config: &Config, known: Known, looking: (Lookout, Arc<Notify>), wait: Duration) -> Self {
+        let (mut lookout, news) = looking;
         let state = State {
             by_id: BTreeMap::new(),
             sources: Sources { configured: config.sources.clone(), retired: Vec::new() },
@@ -117,13 +135,18 @@ impl Cameras {
             seen: known.entries().iter().filter_map(|entry| Some((entry.id, entry.seen?))).collect(),
             known,
         };
-        let lookout = Lookout::new(dev_root, sys_root, config);
+        lookout.look(None, Instant::now());
+        lookout.wait(wait);
         let cameras = Self(Arc::new(Inner {
             config: config.clone(),
             lookout: Mutex::new(lookout),
             state: Mutex::new(state),
+            keeping: Mutex::default(),
+            news,
         }));
-        for change in cameras.rescan(&[]) {
+        let found = cameras.settle(&[]);
+        cameras.keep();
+        for change in found {
             let camera = change.camera();
             let (id, name, kind, status) = (camera.id, &camera.name, camera.kind, camera.status);
             match camera.error.as_deref() {
@@ -144,11 +167,36 @@ impl Cameras {
         state.names = config.names.clone();
     }
 
-    /// Looks at the devices again. Blocks while drivers of new ones answer, but nobody else. `held`: cameras
-    /// that stay even if they are configured no longer.
-    pub fn rescan(&self, held: &[CameraId]) -> Vec<Change> {
-        let mut lookout = self.0.lookout.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = lookout.look();
+    /// Looks where the hint says, asks devices that are new or different, and tells what has changed as far as
+    /// that is known already. Waits for no driver: [`Cameras::answered`] does. `held`: cameras that stay even if
+    /// they are configured no longer.
+    pub fn look(&self, hint: &Hint, held: &[CameraId]) -> Vec<Change> {
+        let mut lookout = self.lookout();
+        lookout.look(hint.nodes(), Instant::now());
+        // Whoever waits for answers has to wait for other ones now.
+        self.0.news.notify_one();
+        self.take(lookout, held)
+    }
+
+    /// What has changed by the answers that have come since, and by those that have not. `held`: as for `look`.
+    pub fn settle(&self, held: &[CameraId]) -> Vec<Change> {
+        self.take(self.lookout(), held)
+    }
+
+    /// Waits until a device has answered, or has not for `camera.detection_timeout`: then it is time to
+    /// [`Cameras::settle`]. May come for nothing. For one caller; needs a runtime with time.
+    pub async fn answered(&self) {
+        let due = self.lookout().due(Instant::now());
+        tokio::select! {
+            () = self.0.news.notified() => {}
+            () = until(due) => {}
+        }
+    }
+
+    fn take(&self, mut lookout: MutexGuard<'_, Lookout>, held: &[CameraId]) -> Vec<Change> {
+        let now = Instant::now();
+        lookout.hear(now);
+        let (found, pending) = (lookout.found(now), lookout.pending(now));
         let mut guard = self.state();
         let state = &mut *guard;
         let known = &state.known;
@@ -156,7 +204,7 @@ impl Cameras {
             .sources
             .retired
             .retain(|source| known.id_of(&source.key()).is_some_and(|id| held.contains(&id)));
-        let given = Given { sources: &state.sources, names: &state.names };
+        let given = Given { sources: &state.sources, names: &state.names, pending };
         let fresh = listed(&self.0.config, found, &mut state.known, &given, &state.by_id);
         let changes = differences(&state.by_id, &fresh);
         state.by_id = fresh;
@@ -170,15 +218,25 @@ impl Cameras {
                 state.known.saw(camera.id, state.seen.get(&camera.id).copied());
             }
         }
-        if let Err(error) = state.known.keep() {
-            tracing::warn!(%error, "the numbers of cameras could not be written down");
-        }
         changes
+    }
+
+    /// Writes down what is new about the numbers of cameras. Blocks while the disk does. A failure is told in the
+    /// log and tried again the next time.
+    pub fn keep(&self) {
+        let _one_at_a_time = self.0.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsaved = self.state().known.unsaved();
+        if let Some(unsaved) = unsaved
+            && let Err(error) = unsaved.write()
+        {
+            tracing::warn!(%error, "the numbers of cameras could not be written down");
+            self.state().known.not_saved();
+        }
     }
 
     /// Listens to the kernel for the devices that are looked at. Needs a runtime with I/O and time.
     pub fn watch(&self) -> Watch {
-        Watch::new(self.0.lookout.lock().unwrap_or_else(PoisonError::into_inner).dev_root())
+        Watch::new(self.lookout().dev_root())
     }
 
     /// All cameras by number.
@@ -231,14 +289,24 @@ impl Cameras {
         state.names.remove(&id);
         state.seen.remove(&id);
         state.known.forget(id);
-        if let Err(error) = state.known.keep() {
-            tracing::warn!(%error, "the numbers of cameras could not be written down");
-        }
+        drop(state);
+        self.keep();
         true
+    }
+
+    fn lookout(&self) -> MutexGuard<'_, Lookout> {
+        self.0.lookout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -265,6 +333,8 @@ fn differences(old: &BTreeMap<CameraId, Camera>, new: &BTreeMap<CameraId, Camera
 struct Given<'a> {
     sources: &'a Sources,
     names: &'a BTreeMap<CameraId, String>,
+    /// Nodes that have not answered yet: the numbers they wish for are left to them.
+    pending: BTreeSet<u16>,
 }
 
 /// Gives every device and every configured source its number.
@@ -280,7 +350,10 @@ fn listed(
     let reserved: BTreeSet<CameraId> = known.entries().iter().map(|entry| entry.id).collect();
     let bound: BTreeSet<CameraId> = config.overrides.iter().filter_map(|over| over.id).collect();
     let lowest_free = |taken: &BTreeMap<CameraId, Camera>| {
-        let free = |id: &CameraId| !taken.contains_key(id) && !reserved.contains(id) && !bound.contains(id);
+        let free = |id: &CameraId| {
+            let left = given.pending.contains(&id.0);
+            !taken.contains_key(id) && !reserved.contains(id) && !bound.contains(id) && !left
+        };
         (0..=u16::MAX).map(CameraId).find(free)
     };
     let named_alike = |one: &Found, other: &Found| one.name == other.name && one.serial == other.serial;

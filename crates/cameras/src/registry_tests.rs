@@ -4,7 +4,10 @@ use base::{config::Settings, units::Size};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::v4l2::is_known_format;
+use crate::{
+    look::tests::{Desk, Does},
+    v4l2::is_known_format,
+};
 
 fn config(camera: &Value) -> Config {
     let mut settings = Settings::default();
@@ -30,17 +33,23 @@ struct House {
     config: Config,
     known: Known,
     by_id: BTreeMap<CameraId, Camera>,
+    pending: BTreeSet<u16>,
 }
 
 impl House {
     fn new(camera: &Value) -> Self {
-        Self { config: config(camera), known: Known::default(), by_id: BTreeMap::new() }
+        Self {
+            config: config(camera),
+            known: Known::default(),
+            by_id: BTreeMap::new(),
+            pending: BTreeSet::new(),
+        }
     }
 
     /// What changed, as `+0 -1 ~2`.
     fn look(&mut self, found: Vec<Found>) -> String {
         let sources = Sources { configured: self.config.sources.clone(), retired: Vec::new() };
-        let given = Given { sources: &sources, names: &self.config.names };
+        let given = Given { sources: &sources, names: &self.config.names, pending: self.pending.clone() };
         let fresh = listed(&self.config, found, &mut self.known, &given, &self.by_id);
         let changes = differences(&self.by_id, &fresh);
         self.by_id = fresh;
@@ -134,6 +143,19 @@ fn what_could_not_be_opened_keeps_its_number_when_it_can() {
 }
 
 #[test]
+fn a_known_camera_that_cannot_be_opened_is_still_that_camera() {
+    let mut house = House::new(&json!({}));
+    assert_eq!(house.look(vec![device(0, "A", "usb-1")]), "+0");
+    assert_eq!(house.look(vec![]), "-0");
+    // sysfs tells its name and port.
+    let closed = Found { modes: Err("no permission".into()), ..device(5, "A", "usb-1") };
+    assert_eq!(house.look(vec![closed]), "~0");
+    assert_eq!(house.by_id[&CameraId(0)].status, Status::Error);
+    assert_eq!(house.look(vec![device(5, "A", "usb-1")]), "+0");
+    assert_eq!(house.by_id.len(), 1, "nobody else was there");
+}
+
+#[test]
 fn overrides_bind_numbers_and_change_what_is_asked() {
     let mut house = House::new(&json!({
         "sources": [{"name": "Pattern", "test": "320x180@5"}],
@@ -155,6 +177,85 @@ fn overrides_bind_numbers_and_change_what_is_asked() {
 }
 
 #[test]
+fn a_device_that_has_not_answered_yet_keeps_the_number_it_wishes_for() {
+    let mut house = House::new(&json!({"sources": [{"name": "Pattern", "test": "320x180@5"}]}));
+    house.pending.insert(0);
+    assert_eq!(house.look(vec![]), "+1");
+    house.pending.clear();
+    assert_eq!(house.look(vec![device(0, "A", "usb-1")]), "+0");
+}
+
+/// From the kernel's word to what is told of a camera, as the Controller goes about it.
+async fn next_changes(cameras: &Cameras, watch: &mut Watch) -> Vec<String> {
+    let patience = Duration::from_secs(10);
+    let changes = tokio::time::timeout(patience, async {
+        loop {
+            let changes = tokio::select! {
+                hint = watch.next() => cameras.look(&hint, &[]),
+                () = cameras.answered() => cameras.settle(&[]),
+            };
+            if !changes.is_empty() {
+                return changes;
+            }
+        }
+    });
+    let word = |change: &Change| match change {
+        Change::Connected(camera) => format!("+{}", camera.id.0),
+        Change::Disconnected(camera) => format!("-{}", camera.id.0),
+        other => format!("{other:?}"),
+    };
+    changes.await.expect("something changes").iter().map(word).collect()
+}
+
+#[tokio::test]
+async fn plugged_and_pulled_beside_a_device_that_hangs() {
+    let desk = Desk::new();
+    let news = Arc::<Notify>::default();
+    let looking = (desk.lookout(news.clone()), news);
+    let cameras = Cameras::with(&config(&json!({})), Known::default(), looking, Duration::ZERO);
+    let mut watch = cameras.watch();
+    desk.plug(7, Does::Hang);
+    desk.plug(3, Does::Answer);
+    assert_eq!(next_changes(&cameras, &mut watch).await, ["+3"]);
+    for _ in 0..20 {
+        desk.pull(3);
+        assert_eq!(next_changes(&cameras, &mut watch).await, ["-3"]);
+        desk.plug(3, Does::Answer);
+        assert_eq!(next_changes(&cameras, &mut watch).await, ["+3"]);
+    }
+    // Not permitted at first, which is no news; then udev says who may open it.
+    desk.plug(4, Does::Refuse);
+    desk.plug(5, Does::Answer);
+    assert_eq!(next_changes(&cameras, &mut watch).await, ["+5"]);
+    desk.let_it(4, Does::Answer);
+    desk.touch(4);
+    assert_eq!(next_changes(&cameras, &mut watch).await, ["+4"]);
+    desk.let_it(7, Does::Answer);
+    assert_eq!(next_changes(&cameras, &mut watch).await, ["+7"]);
+}
+
+#[tokio::test]
+async fn ten_cameras_at_once_come_all() {
+    let desk = Desk::new();
+    let news = Arc::<Notify>::default();
+    let looking = (desk.lookout(news.clone()), news);
+    let cameras = Cameras::with(&config(&json!({})), Known::default(), looking, Duration::ZERO);
+    let mut watch = cameras.watch();
+    for number in 0..10 {
+        desk.plug(2 * number, Does::Answer);
+        desk.plug(2 * number + 1, Does::NoCamera);
+    }
+    let mut told = Vec::new();
+    while told.len() < 10 {
+        told.extend(next_changes(&cameras, &mut watch).await);
+    }
+    told.sort();
+    let mut all: Vec<_> = (0..10).map(|number| format!("+{}", 2 * number)).collect();
+    all.sort();
+    assert_eq!(told, all);
+}
+
+#[test]
 fn only_what_is_gone_can_be_forgotten() {
     let empty = tempfile::tempdir().unwrap();
     let file = empty.path().join("cameras.json");
@@ -167,14 +268,20 @@ fn only_what_is_gone_can_be_forgotten() {
         kind: Kind::V4l2,
         seen: None,
     });
-    known.keep().unwrap();
+    known.unsaved().unwrap().write().unwrap();
     let config = config(&json!({"sources": [{"name": "Pattern", "test": "320x180@5"}]}));
-    let cameras = Cameras::begin(&config, Known::open(file.clone()).unwrap(), empty.path(), empty.path());
+    let cameras = Cameras::begin(
+        &config,
+        Known::open(file.clone()).unwrap(),
+        empty.path(),
+        empty.path(),
+        Duration::ZERO,
+    );
     let states: Vec<_> = cameras.list().iter().map(|camera| (camera.id.0, camera.status)).collect();
     assert_eq!(states, [(0, Status::Connected), (4, Status::Disconnected)]);
     assert!(cameras.rename(CameraId(4), "Old") && !cameras.rename(CameraId(9), "x"));
     assert_eq!(cameras.get(CameraId(4)).unwrap().name, "Old");
-    assert!(cameras.rescan(&[]).is_empty(), "a name given stays");
+    assert!(cameras.look(&Hint::everything(), &[]).is_empty(), "a name given stays");
     assert!(cameras.forget(CameraId(4)) && !cameras.forget(CameraId(0)) && !cameras.forget(CameraId(4)));
     assert_eq!(Known::open(file).unwrap().id_of("A@usb-1"), None);
 }
@@ -187,13 +294,13 @@ fn a_camera_that_is_gone_was_last_seen_when_it_was_there_and_not_when_it_was_loo
     std::fs::write(&file, text).unwrap();
     let open = || Known::open(file.clone()).unwrap();
     let sources = config(&json!({"sources": [{"name": "B", "test": "320x180@5"}]}));
-    let peeked = Cameras::begin(&sources, open().read_only(), folder.path(), folder.path());
+    let peeked = Cameras::begin(&sources, open().read_only(), folder.path(), folder.path(), Duration::ZERO);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "a look beside the service writes nothing");
     assert_eq!(peeked.list().len(), 2);
-    let cameras = Cameras::begin(&sources, open(), folder.path(), folder.path());
-    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+    let cameras = Cameras::begin(&sources, open(), folder.path(), folder.path(), Duration::ZERO);
+    let then = std::time::UNIX_EPOCH + Duration::from_secs(1);
     let before = SystemTime::now();
-    cameras.rescan(&[]);
+    cameras.look(&Hint::everything(), &[]);
     assert_eq!(cameras.last_seen(CameraId(4)), Some(then));
     assert!(cameras.last_seen(CameraId(0)).unwrap() >= before, "what is there is seen by each look");
     assert_eq!(open().entries().len(), 2);
@@ -207,14 +314,15 @@ fn sources_come_and_go_with_the_configuration_but_not_while_they_are_held() {
     let known = Known::open(folder.path().join("cameras.json")).unwrap();
     let with = |sources: Value, names: Value| config(&json!({"sources": sources, "names": names}));
     let (a, b) = (json!({"name": "A", "test": "320x180@5"}), json!({"name": "B", "test": "320x180@5"}));
-    let cameras = Cameras::begin(&with(json!([a]), json!({})), known, folder.path(), folder.path());
+    let cameras =
+        Cameras::begin(&with(json!([a]), json!({})), known, folder.path(), folder.path(), Duration::ZERO);
     let look = |held: &[CameraId]| -> Vec<String> {
         let word = |change: &Change| match change {
             Change::Connected(camera) => format!("+{}", camera.id),
             Change::Removed(camera) => format!("removed {}", camera.id),
             Change::Disconnected(camera) | Change::Changed(camera) => format!("~{}", camera.id),
         };
-        cameras.rescan(held).iter().map(word).collect()
+        cameras.look(&Hint::everything(), held).iter().map(word).collect()
     };
     cameras.reconfigure(&with(json!([b, a]), json!({})));
     assert_eq!(look(&[]), ["+camera1"]);

@@ -1,6 +1,6 @@
-//! Cameras as they come and go: the devices are looked at again every `camera.scan_interval`, and streams
-//! follow their cameras. The stream of one that is gone stays and waits for it; its source does not, because
-//! its node may be another camera's by now.
+//! Cameras as they come and go: devices are looked at when the kernel tells of them, and all of them every
+//! `camera.scan_interval` in case it does not; and streams follow their cameras. The stream of one that is gone stays
+//! and waits for it; its source does not, because its node may be another camera's by now.
 
 use std::{
     collections::BTreeMap,
@@ -9,15 +9,24 @@ use std::{
 };
 
 use base::CameraId;
-use cameras::{Camera, Cameras, Change};
+use cameras::{Camera, Cameras, Change, Hint};
 use paths::{Lease, Paths, Purpose};
-use tokio::sync::{Mutex, watch};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
     convert::{self, path_of},
     leases::Leases,
     recordings::Recordings,
 };
+
+/// Why cameras may be different.
+#[derive(Debug)]
+enum Cause {
+    /// Somebody says so, or it is time.
+    Hint(Hint),
+    /// A device has answered, or has not.
+    Answer,
+}
 
 /// Looks for cameras. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,8 +43,8 @@ struct Inner {
     interval: watch::Sender<Duration>,
     /// Told when something about cameras is different.
     changed: watch::Sender<()>,
-    /// Streams that are kept for nobody (`camera.auto_start_streams`); `None`: none are.
-    kept: Option<Mutex<BTreeMap<CameraId, Lease>>>,
+    /// Streams are kept for nobody (`camera.auto_start_streams`).
+    keeps_streams: bool,
 }
 
 impl Plugged {
@@ -45,7 +54,6 @@ impl Plugged {
         (leases, recordings): (Leases, Recordings),
         config: &cameras::Config,
     ) -> Self {
-        let kept = config.auto_start_streams.then(|| Mutex::new(BTreeMap::new()));
         Self(Arc::new(Inner {
             cameras,
             paths,
@@ -54,7 +62,7 @@ impl Plugged {
             looking: std::sync::Mutex::default(),
             interval: watch::channel(config.scan_interval).0,
             changed: watch::channel(()).0,
-            kept,
+            keeps_streams: config.auto_start_streams,
         }))
     }
 
@@ -68,10 +76,10 @@ impl Plugged {
         self.0.interval.send_replace(interval);
     }
 
-    /// Takes sources, names and interval of another configuration. Blocks while drivers answer.
+    /// Takes sources, names and interval of another configuration. Blocks while the disk does.
     pub(crate) fn reconfigure(&self, config: &cameras::Config) {
         self.0.cameras.reconfigure(config);
-        self.look();
+        self.look(&Cause::Hint(Hint::everything()));
         if *self.0.interval.borrow() != config.scan_interval {
             self.set_interval(config.scan_interval);
         }
@@ -87,40 +95,55 @@ impl Plugged {
         self.0.changed.send_replace(());
     }
 
-    /// Looks until `stop` says so or its sender is gone.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+    /// Looks, and keeps streams, until `stop` says so or its sender is gone.
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+        tokio::join!(self.watch(stop.clone()), self.keep(stop));
+    }
+
+    async fn watch(&self, mut stop: watch::Receiver<bool>) {
         let mut interval = self.0.interval.subscribe();
-        self.keep_streams().await;
+        let mut kernel = self.0.cameras.watch();
+        // Now: what came after the first look and before the watch was told to nobody.
+        let mut due = Instant::now();
         loop {
-            let pause = *interval.borrow_and_update();
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+            let cause = tokio::select! {
+                hint = kernel.next() => Cause::Hint(hint),
+                () = self.0.cameras.answered() => Cause::Answer,
+                () = tokio::time::sleep_until(due) => {
+                    due = Instant::now() + *interval.borrow();
+                    Cause::Hint(Hint::everything())
+                }
                 // The new interval begins now.
-                _ = interval.changed() => continue,
+                _ = interval.changed() => {
+                    due = Instant::now() + *interval.borrow_and_update();
+                    continue;
+                }
                 _ = stop.wait_for(|stop| *stop) => break,
-            }
+            };
             let plugged = self.clone();
-            // Drivers may be slow, and a disk is written.
-            if let Err(error) = tokio::task::spawn_blocking(move || plugged.look()).await {
+            // A disk is written.
+            if let Err(error) = tokio::task::spawn_blocking(move || plugged.look(&cause)).await {
                 tracing::error!(%error, "cameras could not be looked for");
             }
-            self.keep_streams().await;
-        }
-        if let Some(kept) = &self.0.kept {
-            kept.lock().await.clear();
         }
     }
 
     /// Looks once. A camera that is recorded stays until that ends, even if it is configured no longer.
-    fn look(&self) {
+    fn look(&self, cause: &Cause) {
         let _one_at_a_time = self.0.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = self.0.cameras.rescan(&self.0.recordings.cameras());
+        let held = self.0.recordings.cameras();
+        let changes = match cause {
+            Cause::Hint(hint) => self.0.cameras.look(hint, &held),
+            Cause::Answer => self.0.cameras.settle(&held),
+        };
         for change in &changes {
             self.follow(change);
         }
         if !changes.is_empty() {
             self.tell();
         }
+        // After it was told: the disk may be slow.
+        self.0.cameras.keep();
     }
 
     fn follow(&self, change: &Change) {
@@ -148,19 +171,43 @@ impl Plugged {
         Ok(())
     }
 
-    /// Starts the streams that are to be kept and are not; one that cannot be started is tried again
-    /// after the next look.
-    async fn keep_streams(&self) {
-        let Some(kept) = &self.0.kept else { return };
-        let mut kept = kept.lock().await;
-        kept.retain(|id, _| self.0.cameras.knows(*id));
-        for camera in self.0.cameras.list() {
-            if camera.status != cameras::Status::Connected {
-                kept.remove(&camera.id);
-            } else if !kept.contains_key(&camera.id)
-                && let Ok(lease) = self.0.paths.lease(&path_of(camera.id), Purpose::Viewing).await
-            {
-                kept.insert(camera.id, lease);
+    /// Keeps a stream of every camera, where that is configured. A wait of its own: a stream may take long to start,
+    /// and what cameras do meanwhile is told all the same. One that cannot be started is tried again after
+    /// `camera.scan_interval`.
+    async fn keep(&self, mut stop: watch::Receiver<bool>) {
+        if !self.0.keeps_streams {
+            return;
+        }
+        let mut kept = BTreeMap::new();
+        let mut changed = self.changes();
+        loop {
+            changed.mark_unchanged();
+            let interval = *self.0.interval.borrow();
+            tokio::select! {
+                () = self.keep_streams(&mut kept) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(interval) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    /// Starts the streams that are to be kept and are not, all at once.
+    async fn keep_streams(&self, kept: &mut BTreeMap<CameraId, Lease>) {
+        let cameras = self.0.cameras.list();
+        let usable = |camera: &&Camera| camera.status == cameras::Status::Connected;
+        kept.retain(|id, _| cameras.iter().filter(usable).any(|camera| camera.id == *id));
+        let mut starting = JoinSet::new();
+        for id in cameras.iter().filter(usable).map(|camera| camera.id).filter(|id| !kept.contains_key(id)) {
+            let paths = self.0.paths.clone();
+            starting.spawn(async move { (id, paths.lease(&path_of(id), Purpose::Viewing).await) });
+        }
+        while let Some(started) = starting.join_next().await {
+            if let Ok((id, Ok(lease))) = started {
+                kept.insert(id, lease);
             }
         }
     }

@@ -2,16 +2,18 @@
 
 mod choice;
 mod offer;
+mod refusal;
 #[expect(unsafe_code, reason = "ioctls: the only door to a driver")]
 mod sys;
+mod sysfs;
 
 pub(crate) use choice::{choose, is_known_format};
 pub(crate) use offer::{Mode, Rate};
+pub(crate) use sysfs::{Kin, kin};
 
 use std::{
     collections::BTreeSet,
     fs,
-    io::Read as _,
     os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
@@ -20,7 +22,7 @@ use base::units::Size;
 use nix::errno::Errno;
 
 /// Most nodes looked at; the kernel itself makes at most 256 minors (`VIDEO_NUM_DEVICES`).
-const MAX_NODES: usize = 256;
+pub(crate) const MAX_NODES: usize = 256;
 
 /// A capture device, usable or not.
 #[derive(Debug, Clone)]
@@ -38,6 +40,8 @@ pub(crate) struct Found {
     pub(crate) modes: Result<Vec<Mode>, String>,
     /// Its USB serial number, when the kernel tells one.
     pub(crate) serial: Option<String>,
+    /// It may not be opened, which udev changes a moment after a node appears.
+    pub(crate) closed: bool,
 }
 
 /// All nodes that could be cameras, by number.
@@ -67,6 +71,11 @@ pub(crate) fn number_of(name: &str) -> Option<u16> {
     digits.parse().ok().filter(|number: &u16| number.to_string() == digits)
 }
 
+/// The path of one node, if it is there.
+pub(crate) fn node(dev_root: &Path, number: u16) -> Option<PathBuf> {
+    Some(dev_root.join(format!("video{number}"))).filter(|path| is_node(path))
+}
+
 /// Follows links; what is no character device cannot be a camera.
 fn is_node(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.file_type().is_char_device())
@@ -74,30 +83,14 @@ fn is_node(path: &Path) -> bool {
 
 /// Asks one node what it is; `None`: no camera. `sizes`: those somebody may want, for devices that take
 /// any. Blocks while its driver answers.
-pub(crate) fn look(number: u16, path: PathBuf, sys_root: &Path, sizes: &[Size]) -> Option<Found> {
-    let unusable = |path, why: &str| {
-        // Not even its capabilities are known. Only the first node of a device is its camera; the
-        // others carry metadata and would be listed as broken cameras.
-        if sysfs(sys_root, number, "index").is_some_and(|index| index != "0") {
-            return None;
-        }
-        let name = sysfs(sys_root, number, "name").unwrap_or_else(|| "Camera".into());
-        Some(Found { name, ..Found::unusable(number, path, why) })
-    };
-    let device = match sys::Device::open(&path) {
+pub(crate) fn look(number: u16, path: &Path, sys_root: &Path, sizes: &[Size]) -> Option<Found> {
+    let device = match sys::Device::open(path) {
         Ok(device) => device,
         Err(error) => {
             tracing::debug!(node = %path.display(), %error, "cannot open");
-            return unusable(
-                path,
-                match error {
-                    Errno::EACCES | Errno::EPERM => "no permission: add the service's user to group video",
-                    Errno::EBUSY => "another program holds the device",
-                    // Pulled since the folder was read.
-                    Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => return None,
-                    _ => "the device cannot be opened",
-                },
-            );
+            let why = refusal::why(error, path)?;
+            let found = unusable(number, path, sys_root, &why)?;
+            return Some(Found { closed: refusal::may_pass(error), ..found });
         }
     };
     let capability = match device.capability() {
@@ -106,7 +99,7 @@ pub(crate) fn look(number: u16, path: PathBuf, sys_root: &Path, sizes: &[Size]) 
         Err(Errno::ENOTTY | Errno::ENODEV) => return None,
         Err(error) => {
             tracing::debug!(node = %path.display(), %error, "VIDIOC_QUERYCAP");
-            return unusable(path, "the device does not say what it can do");
+            return unusable(number, path, sys_root, "the device does not say what it can do");
         }
     };
     let capture = capability.capture()?;
@@ -122,7 +115,7 @@ pub(crate) fn look(number: u16, path: PathBuf, sys_root: &Path, sizes: &[Size]) 
     let known = |text: String| (!text.is_empty()).then_some(text);
     Some(Found {
         number,
-        path,
+        path: path.to_owned(),
         name: known(capability.card).unwrap_or_else(|| "Camera".into()),
         driver: known(capability.driver),
         bus_info: known(capability.bus_info),
@@ -135,8 +128,28 @@ pub(crate) fn look(number: u16, path: PathBuf, sys_root: &Path, sizes: &[Size]) 
             }
             sys::Capture::SinglePlane => Ok(offer.modes),
         },
-        // The interface's folder lies in that of the USB device, which has the number.
-        serial: sysfs(sys_root, number, "device/../serial"),
+        serial: sysfs::serial(sys_root, number),
+        closed: false,
+    })
+}
+
+/// A node whose driver does not answer; `None`: it would be no camera if it did.
+pub(crate) fn silent(number: u16, path: &Path, sys_root: &Path) -> Option<Found> {
+    unusable(number, path, sys_root, "the device does not answer")
+}
+
+/// A device that did not say what it is: what sysfs knows of it.
+fn unusable(number: u16, path: &Path, sys_root: &Path, why: &str) -> Option<Found> {
+    // Only the first node of a device is its camera; the others carry metadata and would be listed as broken
+    // cameras.
+    if sysfs::line(sys_root, number, "index").is_some_and(|index| index != "0") {
+        return None;
+    }
+    Some(Found {
+        name: sysfs::card(sys_root, number).unwrap_or_else(|| "Camera".into()),
+        bus_info: sysfs::usb_port(sys_root, number),
+        serial: sysfs::serial(sys_root, number),
+        ..Found::unusable(number, path.to_owned(), why)
     })
 }
 
@@ -153,15 +166,7 @@ impl Found {
             sizes: Vec::new(),
             modes: Err(why.to_owned()),
             serial: None,
+            closed: false,
         }
     }
-}
-
-/// One line of `/sys/class/video4linux/videoN/…`, without control characters.
-fn sysfs(sys_root: &Path, number: u16, what: &str) -> Option<String> {
-    let file = fs::File::open(sys_root.join(format!("class/video4linux/video{number}/{what}"))).ok()?;
-    let mut text = String::new();
-    file.take(256).read_to_string(&mut text).ok()?;
-    let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
-    (!text.is_empty()).then_some(text)
 }

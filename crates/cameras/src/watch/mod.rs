@@ -36,6 +36,11 @@ impl Hint {
         Self { everything: true, nodes: BTreeSet::new() }
     }
 
+    /// The numbers of the nodes; `None`: all of them.
+    pub(crate) fn nodes(&self) -> Option<&BTreeSet<u16>> {
+        (!self.everything).then_some(&self.nodes)
+    }
+
     fn is_empty(&self) -> bool {
         !self.everything && self.nodes.is_empty()
     }
