@@ -176,15 +176,12 @@ mod tests {
         let mut asked: Vec<u16> = (0..3).map(|_| begun.recv_timeout(PATIENCE).unwrap()).collect();
         asked.sort_unstable();
         assert_eq!((asked, probes.waiting.len()), (vec![4, 4, 5], 1));
-        free.send(()).unwrap();
-        free.send(()).unwrap();
-        free.send(()).unwrap();
-        for _ in 0..3 {
-            probes.answer(Some(Instant::now() + PATIENCE)).unwrap();
-        }
-        assert_eq!(begun.recv_timeout(PATIENCE), Ok(4), "the one that was plugged in last");
         drop(free);
-        assert_eq!(probes.answer(Some(Instant::now() + PATIENCE)).map(|(ticket, _)| ticket), last);
-        assert_eq!(most.load(SeqCst), 3);
+        let heard: Vec<_> = (0..4)
+            .map(|_| probes.answer(Some(Instant::now() + PATIENCE)).expect("each that was asked answers").0)
+            .collect();
+        assert!(heard.contains(&last.unwrap()), "the one that was plugged in last");
+        assert_eq!((begun.try_iter().collect::<Vec<_>>(), probes.waiting.len()), (vec![4], 0));
+        assert!(most.load(SeqCst) <= 3);
     }
 }

@@ -17,10 +17,11 @@ use tokio::{
 use sources::{Folder, Source, Uevents};
 
 /// A burst is over when nothing came for this long. One camera makes several nodes, each of which is told
-/// by both sources 0.3 to 4 ms apart.
-const QUIET: Duration = Duration::from_millis(2);
-/// A burst that does not end is told after this long.
-const LONGEST_BURST: Duration = Duration::from_millis(10);
+/// by both sources 0.3 to 4 ms apart. Short, because a look at one node is cheap, and what comes while somebody looks
+/// is told together afterwards.
+const QUIET: Duration = Duration::from_millis(1);
+/// A burst that does not end is told after this long: a camera is wanted within 20 ms.
+const LONGEST_BURST: Duration = Duration::from_millis(4);
 
 /// Where to look again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::{
         fd::AsRawFd as _,
         unix::fs::{lchown, symlink},
     },
+    task::Poll,
 };
 
 use nix::sys::socket::{
@@ -47,7 +48,11 @@ async fn a_node_that_comes_is_permitted_is_renamed_and_goes() {
     lchown(at("video7"), Some(nix::unistd::Uid::effective().as_raw()), None).unwrap();
     assert_eq!(told(&mut watch).await, nodes(&[7]), "IN_ATTRIB");
     fs::rename(at("video7"), at("video8")).unwrap();
-    assert_eq!(told(&mut watch).await, nodes(&[7, 8]));
+    let mut both = told(&mut watch).await;
+    while both.nodes.len() < 2 {
+        both.merge(told(&mut watch).await);
+    }
+    assert_eq!(both, nodes(&[7, 8]));
     fs::remove_file(at("video8")).unwrap();
     assert_eq!(told(&mut watch).await, nodes(&[8]));
     for stranger in ["video", "video07", "vbi0", "videox", "media0"] {
@@ -87,11 +92,18 @@ async fn nothing_is_lost_when_the_caller_turns_to_something_else() {
     let dev = tempfile::tempdir().unwrap();
     let mut watch = of_folder(dev.path());
     fs::write(dev.path().join("video1"), "").unwrap();
-    // Has read it, and then waits for the burst to settle.
+    // Reads it, and then waits for the burst to settle, which a slow machine may have seen already.
     watch.read().await;
-    drop(tokio::time::timeout(Duration::ZERO, watch.next()).await);
+    let mut next = Box::pin(watch.next());
+    let polled = std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await;
+    drop(next);
+    let mut all = match polled {
+        Poll::Ready(hint) => hint,
+        Poll::Pending => Hint::default(),
+    };
     fs::write(dev.path().join("video2"), "").unwrap();
-    assert_eq!(told(&mut watch).await, nodes(&[1, 2]));
+    all.merge(told(&mut watch).await);
+    assert_eq!(all, nodes(&[1, 2]));
 }
 
 #[tokio::test]
