@@ -76,7 +76,7 @@ impl Plugged {
         self.0.interval.send_replace(interval);
     }
 
-    /// Takes sources, names and interval of another configuration. Blocks while the disk does.
+    /// Takes sources, names and interval of another configuration.
     pub(crate) fn reconfigure(&self, config: &cameras::Config) {
         self.0.cameras.reconfigure(config);
         self.look(&Cause::Hint(Hint::everything()));
@@ -95,9 +95,10 @@ impl Plugged {
         self.0.changed.send_replace(());
     }
 
-    /// Looks, and keeps streams, until `stop` says so or its sender is gone.
+    /// Looks, keeps streams and writes numbers down until `stop` says so or its sender is gone. Three things that
+    /// do not wait for each other: a stream may take long to start, and a disk to write.
     pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
-        tokio::join!(self.watch(stop.clone()), self.keep(stop));
+        tokio::join!(self.watch(stop.clone()), self.keep(stop.clone()), self.write_down(stop));
     }
 
     async fn watch(&self, mut stop: watch::Receiver<bool>) {
@@ -121,7 +122,7 @@ impl Plugged {
                 _ = stop.wait_for(|stop| *stop) => break,
             };
             let plugged = self.clone();
-            // A disk is written.
+            // Folders are read.
             if let Err(error) = tokio::task::spawn_blocking(move || plugged.look(&cause)).await {
                 tracing::error!(%error, "cameras could not be looked for");
             }
@@ -142,8 +143,26 @@ impl Plugged {
         if !changes.is_empty() {
             self.tell();
         }
-        // After it was told: the disk may be slow.
-        self.0.cameras.keep();
+    }
+
+    /// What did not go to the disk is tried again after `camera.scan_interval`.
+    async fn write_down(&self, mut stop: watch::Receiver<bool>) {
+        let mut changed = self.changes();
+        loop {
+            let interval = *self.0.interval.borrow();
+            let stopped = tokio::select! {
+                _ = changed.changed() => false,
+                () = tokio::time::sleep(interval) => false,
+                _ = stop.wait_for(|stop| *stop) => true,
+            };
+            let cameras = self.0.cameras.clone();
+            if let Err(error) = tokio::task::spawn_blocking(move || cameras.keep()).await {
+                tracing::error!(%error, "the numbers of cameras could not be written down");
+            }
+            if stopped {
+                return;
+            }
+        }
     }
 
     fn follow(&self, change: &Change) {
@@ -171,8 +190,7 @@ impl Plugged {
         Ok(())
     }
 
-    /// Keeps a stream of every camera, where that is configured. A wait of its own: a stream may take long to start,
-    /// and what cameras do meanwhile is told all the same. One that cannot be started is tried again after
+    /// Keeps a stream of every camera, where that is configured. One that cannot be started is tried again after
     /// `camera.scan_interval`.
     async fn keep(&self, mut stop: watch::Receiver<bool>) {
         if !self.0.keeps_streams {
