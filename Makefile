@@ -1,6 +1,6 @@
 # The door for people and for CI. What stands behind each word is a script or a Rust program.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mediamtx docs bench soak fuzz setup
+.PHONY: help demo test test-mediamtx test-vm docs bench soak fuzz setup
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,11 @@ test: ## every check CI makes: format, lints, documents, tests, fuzz targets, li
 test-mediamtx: ## the tests beside a real MediaMTX (on PATH, or in MEDIAMTX_BIN) alone; fails without one
 	@scripts/setup.sh
 	@scripts/test-mediamtx.sh
+
+test-vm: ## the tests with real cameras, in a guest of QEMU's, alone; fails without one
+	@scripts/setup.sh vm
+	@scripts/step.sh "build" cargo build --locked --package server --bin camera-service
+	@scripts/step.sh "tests with cameras" cargo test --locked --package vm
 
 docs: ## write the documents that are made of the code
 	@scripts/setup.sh

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes this machine ready: installs what is missing, and nothing that is there. Safe to run again.
 #   scripts/setup.sh          what building and running need
-#   scripts/setup.sh test     and what the checks need (cargo-deny, into target/tools)
+#   scripts/setup.sh test     and what the checks need (cargo-deny, into target/tools; the guest of tests/vm, if it can be had)
+#   scripts/setup.sh vm       and the guest of tests/vm (QEMU; Debian's kernel, into target/vm)
 #   scripts/setup.sh fuzz     and what fuzzing needs (a nightly toolchain with llvm-tools, cargo-fuzz into target/tools)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,6 +17,17 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
+packages() {
+    say "installing $*"
+    if [ "$(id -u)" -ne 0 ] && ! has sudo; then
+        fail "neither root nor sudo: run as root: apt-get install --no-install-recommends $*"
+    fi
+    local quietly=(-qq -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
+    as_root apt-get "${quietly[@]}" update
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get "${quietly[@]}" install --yes --no-install-recommends "$@" >/dev/null
+}
+
 # Debian's names of what is missing. The build was tried with a C and a C++ compiler and nothing else:
 # no cmake, no pkg-config, no nasm, no system library.
 missing=()
@@ -27,16 +39,7 @@ has git || missing+=(git)                              # `tidy` asks it which fi
 if has apt-get; then
     # The test camera writes its clock with it. Elsewhere fontconfig finds a font or the first start says so.
     [ -e "$font" ] || missing+=(fonts-dejavu-core)
-    if [ ${#missing[@]} -gt 0 ]; then
-        say "installing ${missing[*]}"
-        if [ "$(id -u)" -ne 0 ] && ! has sudo; then
-            fail "neither root nor sudo: run as root: apt-get install --no-install-recommends ${missing[*]}"
-        fi
-        quietly=(-qq -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
-        as_root apt-get "${quietly[@]}" update
-        as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get "${quietly[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null
-    fi
+    [ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
 elif [ ${#missing[@]} -gt 0 ]; then
     fail "please install what Debian calls: ${missing[*]}"
 fi
@@ -63,9 +66,29 @@ tool() {
     fi
 }
 
+# What the guest of tests/vm is started with, and its kernel.
+guest() {
+    local PATH=$PATH:/usr/sbin:/sbin missing=()
+    has qemu-system-x86_64 || missing+=(qemu-system-x86)
+    has busybox || missing+=(busybox-static)
+    has cpio || missing+=(cpio)
+    has depmod || missing+=(kmod)
+    has xz || missing+=(xz-utils)
+    has v4l2-ctl || missing+=(v4l-utils)   # sets the controls of cameras that fail on demand
+    if [ "$(uname -m)" = x86_64 ] && has apt-get && [ ${#missing[@]} -gt 0 ]; then
+        packages "${missing[@]}"
+    fi
+    scripts/vm.sh
+}
+
 case $purpose in
 run) ;;
-test) tool cargo-deny "$cargo_deny" ;;
+test)
+    tool cargo-deny "$cargo_deny"
+    # In a process of its own: without a guest its tests say that they are skipped, and the others run.
+    scripts/setup.sh vm || say "there will be no guest with cameras"
+    ;;
+vm) guest ;;
 fuzz)
     has rustup || fail "fuzzing needs a nightly toolchain, and rustup to choose it"
     cargo +nightly --version >/dev/null 2>&1 || rustup toolchain install nightly --profile minimal
@@ -74,5 +97,5 @@ fuzz)
         rustup component add --toolchain nightly llvm-tools
     tool cargo-fuzz "$cargo_fuzz"
     ;;
-*) fail "unknown purpose $purpose: run, test or fuzz" ;;
+*) fail "unknown purpose $purpose: run, test, vm or fuzz" ;;
 esac

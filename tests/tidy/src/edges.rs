@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use crate::{Complaint, Tree};
 
 /// For each member of the workspace, the members its normal and build dependencies may name.
-pub const ARROWS: [(&str, &[&str]); 12] = [
+pub const ARROWS: [(&str, &[&str]); 13] = [
     ("server", &["control"]),
     ("control", &["base", "cameras", "files", "media", "paths"]),
     ("cameras", &["base"]),
@@ -19,6 +19,7 @@ pub const ARROWS: [(&str, &[&str]); 12] = [
     ("testkit", &[]),
     ("e2e", &["testkit"]),
     ("tidy", &["testkit"]),
+    ("vm", &["testkit"]),
     ("xtask", &["testkit"]),
 ];
 

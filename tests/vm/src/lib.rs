@@ -1,0 +1,10 @@
+//! Real cameras for tests: a guest whose kernel has `vivid`, and the harness that runs a whole test program inside. The tests lie in `tests/vm/`; no crate of the service is known here.
+
+pub mod harness;
+pub mod host;
+pub mod machine;
+pub mod nodes;
+pub mod vivid;
+
+pub use harness::Test;
+pub use vivid::Vivid;

@@ -1,0 +1,25 @@
+//! The service with real cameras: every test runs in the guest. A test is a function of its module and a line here; one
+//! without a line is dead code, and does not compile.
+
+#![expect(clippy::unwrap_used, reason = "all of this is tests, although the harness is our own")]
+
+mod common;
+mod discovery;
+
+use std::process::ExitCode;
+
+use vm::Test;
+
+/// The table of tests.
+macro_rules! tests {
+    ($($module:ident::$name:ident),* $(,)?) => {
+        [$(Test {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            body: || Box::pin($module::$name()),
+        }),*]
+    };
+}
+
+fn main() -> ExitCode {
+    vm::harness::run(&tests![discovery::every_camera_is_listed_with_what_it_offers])
+}
