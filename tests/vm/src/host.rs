@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::machine::{self, Machine};
+use crate::{
+    film,
+    machine::{self, Machine},
+};
 
 /// Longest test. The longest one takes less than half a minute on a calm machine.
 const TEST_LIMIT: Duration = Duration::from_secs(240);
@@ -41,7 +44,7 @@ pub fn run(names: &[&str], filtered: usize) -> ExitCode {
     let _ = testkit::service::binary();
     let program = std::env::current_exe().expect("the kernel tells every program its file");
     let arguments: Vec<&str> = std::iter::once("--exact").chain(names.iter().copied()).collect();
-    let guest = Machine::boot(&program, &arguments, |_| {});
+    let guest = Machine::boot(&program, &arguments, film::make);
     let verdicts = watch(&guest, names);
     if verdicts.len() < names.len() {
         for log in ["qemu", "console"] {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Set in the guest, and nowhere else.
 const GUEST_VARIABLE: &str = "CAMERA_SERVICE_GUEST";
 /// What else of our environment the guest's command gets.
-const KEPT_VARIABLES: [&str; 3] = ["PATH", "CAMERA_SERVICE_BIN", "RUST_BACKTRACE"];
+const KEPT_VARIABLES: [&str; 2] = ["PATH", "CAMERA_SERVICE_BIN"];
 /// Where host and guest both write, as the guest sees it.
 const OUT: &str = "/out";
 /// Even if we are killed and can end nothing, the guest is gone after so many seconds.

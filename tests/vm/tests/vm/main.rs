@@ -5,6 +5,7 @@
 
 mod common;
 mod discovery;
+mod identity;
 
 use std::process::ExitCode;
 
@@ -21,5 +22,10 @@ macro_rules! tests {
 }
 
 fn main() -> ExitCode {
-    vm::harness::run(&tests![discovery::every_camera_is_listed_with_what_it_offers])
+    vm::harness::run(&tests![
+        discovery::every_camera_is_listed_with_what_it_offers,
+        discovery::cameras_come_and_go_and_clients_are_told,
+        identity::ids_stay_over_restart_replug_and_renumbering,
+        identity::two_with_one_serial_are_told_apart_by_port,
+    ])
 }
