@@ -5,7 +5,9 @@
 
 mod common;
 mod discovery;
+mod formats;
 mod identity;
+mod unplug;
 
 use std::process::ExitCode;
 
@@ -27,5 +29,9 @@ fn main() -> ExitCode {
         discovery::cameras_come_and_go_and_clients_are_told,
         identity::ids_stay_over_restart_replug_and_renumbering,
         identity::two_with_one_serial_are_told_apart_by_port,
+        formats::mjpeg_streams_snapshots_and_records,
+        formats::yuyv_streams_snapshots_and_records,
+        formats::h264_is_copied_bit_for_bit,
+        unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }
