@@ -312,6 +312,12 @@ async fn a_full_disk_refuses_privileged_calls_alone_and_is_overcome() {
             size /= 2;
         }
     }
+    // The log's last page on that disk may still have room for a few lines.
+    let mut done = 1;
+    while admin.call("get_storage_info", json!({})).await.is_ok() {
+        done += 1;
+        assert!(done < 50, "the disk is not full");
+    }
     refused(&mut admin).await;
     let status = viewer.ok("get_status", json!({})).await;
     assert!(status["reasons"].to_string().contains("audit log") && status["status"] != "HEALTHY", "{status}");
@@ -334,7 +340,7 @@ async fn a_full_disk_refuses_privileged_calls_alone_and_is_overcome() {
     eventually("the lines that waited are written", PATIENCE, async || {
         let methods = parsed(&file);
         let count = |method: &str| methods.iter().filter(|line| line["method"] == method).count();
-        (count("get_storage_info") == 2 && count("authenticate") >= 11).then_some(())
+        (count("get_storage_info") == done + 1 && count("authenticate") >= 11).then_some(())
     })
     .await;
     assert_eq!(verify(&service, &[]).await.0, Some(0));

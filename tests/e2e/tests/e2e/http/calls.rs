@@ -156,6 +156,8 @@ async fn a_command_is_finished_when_its_caller_leaves() {
         body.len()
     );
     http.send(format!("{head}{body}").as_bytes()).await;
+    // It has begun: a request of somebody who has left before it is looked at is nobody's.
+    service.ffmpegs_become(1, PATIENCE).await;
     drop(http);
     let mut rpc = service.rpc(Role::Viewer).await;
     eventually("the recording nobody waits for", PATIENCE, async || {
