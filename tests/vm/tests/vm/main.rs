@@ -5,6 +5,7 @@
 
 mod common;
 mod discovery;
+mod faults;
 mod formats;
 mod identity;
 mod unplug;
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
         formats::mjpeg_streams_snapshots_and_records,
         formats::yuyv_streams_snapshots_and_records,
         formats::h264_is_copied_bit_for_bit,
+        faults::spoilt_pictures_and_a_freeze_do_not_end_a_viewing,
+        faults::errors_of_a_driver_do_not_end_a_viewing,
+        faults::a_camera_that_refuses_to_begin_is_in_error_until_it_begins,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }
