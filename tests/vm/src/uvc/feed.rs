@@ -3,13 +3,14 @@
 
 use std::{
     io,
-    sync::{PoisonError, atomic::Ordering},
+    os::unix::net::UnixStream,
+    sync::{MutexGuard, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use super::{
     Faults, Shared,
-    device::{PAYLOAD, Stream},
+    device::{Device, PAYLOAD, Stream},
 };
 use crate::usbip::{self, Urb};
 
@@ -69,30 +70,36 @@ fn next(shared: &Shared, current: u64, due: Instant) -> Option<(Stream, Faults)>
 fn send(shared: &Shared, stream: &Stream, picture: &[u8], flags: u8) -> io::Result<bool> {
     let mut rest = picture;
     while !rest.is_empty() {
-        let Some(urb) = place(shared, stream) else { return Ok(false) };
+        let Some((mut out, urb)) = place(shared, stream) else { return Ok(false) };
         let (now, later) = rest.split_at(rest.len().min(urb.length.min(PAYLOAD).saturating_sub(HEADER)));
         let last = if later.is_empty() { END_OF_PICTURE } else { 0 };
         let mut payload = Vec::with_capacity(HEADER + now.len());
         payload.extend([HEADER as u8, flags | last]);
         payload.extend(now);
-        usbip::give(&mut *shared.answers(), urb.number, &payload)?;
+        usbip::give(&mut *out, urb.number, &payload)?;
         rest = later;
     }
     Ok(true)
 }
 
-/// Waits for a place; `None`: the stream has ended.
-fn place(shared: &Shared, stream: &Stream) -> Option<Urb> {
-    let mut device = shared.device();
+/// Waits for a place, and holds the way out together with it: a place that is taken is answered before the host can hear that
+/// it was taken back, or it would pull the plug. `None`: the stream has ended.
+fn place<'a>(shared: &'a Shared, stream: &Stream) -> Option<(MutexGuard<'a, UnixStream>, Urb)> {
+    let goes_on = |device: &Device| {
+        !device.gone && device.stream.as_ref().is_some_and(|now| now.number == stream.number)
+    };
     loop {
-        let goes_on = device.stream.as_ref().is_some_and(|now| now.number == stream.number);
-        if device.gone || !goes_on {
+        let waited =
+            shared.changed.wait_while(shared.device(), |device| goes_on(device) && device.places.is_empty());
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let out = shared.answers();
+        let mut device = shared.device();
+        if !goes_on(&device) {
             return None;
         }
         if let Some(urb) = device.places.pop_front() {
-            return Some(urb);
+            return Some((out, urb));
         }
-        device = shared.changed.wait(device).unwrap_or_else(PoisonError::into_inner);
     }
 }
 

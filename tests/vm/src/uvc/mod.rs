@@ -110,7 +110,7 @@ struct Shared {
     device: Mutex<Device>,
     /// Something in `device` is different.
     changed: Condvar,
-    /// Answers of both threads go out here, each in one piece.
+    /// Answers of both threads go out here, each in one piece. Whoever locks both locks this first.
     answers: Mutex<UnixStream>,
     /// Pictures the host has taken whole.
     sent: AtomicU64,
@@ -194,8 +194,10 @@ impl Shared {
                 }
                 Request::Bulk(urb) => self.change(|device| device.places.push_back(urb)),
                 Request::Unlink { number, victim } => {
+                    // The way out first: see `feed::place`.
+                    let mut out = self.answers();
                     let waited = self.change(|device| device.unlink(victim));
-                    usbip::unlinked(&mut *self.answers(), number, waited)?;
+                    usbip::unlinked(&mut *out, number, waited)?;
                 }
             }
         }

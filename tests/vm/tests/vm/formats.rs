@@ -74,7 +74,12 @@ async fn used(format: Format) -> Taken {
     let before = camera.sent();
     let started = rpc.ok("start_recording", device.clone()).await;
     let now = watch.count();
-    picture(&service, &rpc.ok("take_snapshot", device.clone()).await).await;
+    let taken = rpc.ok("take_snapshot", device.clone()).await;
+    assert_eq!(
+        (&taken["tier"], &taken["width"], &taken["height"]),
+        (&json!(1), &json!(320), &json!(180)),
+        "{taken}"
+    );
     watch.reach(now + 2 * WATCHED, PATIENCE).await;
     let stopped = rpc.ok("stop_recording", device.clone()).await;
     let sent = camera.sent() - before;
