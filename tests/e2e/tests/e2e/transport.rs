@@ -225,7 +225,7 @@ async fn a_slow_call_delays_no_other_and_too_many_wait() {
     let device = service.device("Silent").await;
     let (mut rpc, mut other) = (service.rpc(Role::Operator).await, service.rpc(Role::Viewer).await);
     let began = Instant::now();
-    let slow = [
+    let mut slow = vec![
         rpc.start("take_snapshot", json!({"device": device})).await,
         rpc.start("take_snapshot", json!({"device": device})).await,
     ];
@@ -234,7 +234,7 @@ async fn a_slow_call_delays_no_other_and_too_many_wait() {
     }
     assert!(began.elapsed() < Duration::from_secs(3), "pings waited for the snapshot: {:?}", began.elapsed());
     // Three are at work: what comes then is read when there is room, and nothing is dropped.
-    rpc.start("take_snapshot", json!({"device": device})).await;
+    slow.push(rpc.start("take_snapshot", json!({"device": device})).await);
     for _ in 0..100 {
         rpc.send(r#"{"jsonrpc":"2.0","method":"ping","id":"late"}"#).await;
     }
@@ -243,6 +243,7 @@ async fn a_slow_call_delays_no_other_and_too_many_wait() {
     assert!(began.elapsed() < Duration::from_secs(4), "the other was answered too late");
     let first = rpc.message().await;
     assert_eq!(first["error"]["code"], -32050, "a ping was not to be read yet: {first}");
+    // On a busy machine the third may be as late as the others.
     assert!(slow.contains(&first["id"]), "{first}");
     assert!(began.elapsed() > Duration::from_secs(3), "the snapshot was not slow: nothing was proven");
     let (mut pongs, mut failures) = (0, 1);
