@@ -18,7 +18,7 @@ const GUEST_VARIABLE: &str = "CAMERA_SERVICE_GUEST";
 const KEPT_VARIABLES: [&str; 2] = ["PATH", "CAMERA_SERVICE_BIN"];
 /// Where host and guest both write, as the guest sees it.
 const OUT: &str = "/out";
-/// Even if we are killed and can end nothing, the guest is gone after so many seconds.
+/// Whatever happens, the guest is gone after so many seconds.
 const LIFE_LIMIT_S: u64 = 1500;
 /// Longest line taken whole.
 const MAX_LINE_BYTES: u64 = 64 << 10;
@@ -123,7 +123,9 @@ fn qemu(out: &Path) -> Command {
             format!("virtio-9p-pci,fsdev={id},mount_tag={id}"),
         ]
     };
-    let mut command = Command::new("timeout");
+    // Should we be ended ourselves, `timeout` is told, and ends QEMU.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "timeout"]);
     command.args(["--foreground", "--kill-after=5", &LIFE_LIMIT_S.to_string(), "qemu-system-x86_64"]);
     command.args("-machine pc -accel tcg,thread=multi -cpu max -m 2048 -smp 2".split(' '));
     command.args("-nodefaults -display none -monitor none -no-reboot".split(' '));
