@@ -291,7 +291,7 @@ impl Paths {
         let mut seeds = [0_u8; 10];
         random(&mut seeds)?;
         let [s0, s1, s2, s3, t0, t1, t2, t3, q0, q1] = seeds;
-        let changed = Arc::new(Notify::new());
+        let (changed, rules) = (Arc::new(Notify::new()), self.rules());
         let hub = Hub::new(
             u32::from_be_bytes([s0, s1, s2, s3]),
             u16::from_be_bytes([q0, q1]),
@@ -307,10 +307,10 @@ impl Paths {
             hub: Arc::new(hub),
             changed,
             readers: Arc::new(watch::channel(Readers::default()).0),
-            demand: Mutex::new(Demand::new(self.rules())),
+            demand: Mutex::new(Demand::new(rules)),
             phase: watch::channel(Phase { state: State::Idle, arrivals_seen: 0, trouble: None }).0,
             failures: self.0.failures.clone(),
-            patience: self.rules(),
+            patience: rules,
         });
         let mut all = self.all();
         if all.contains_key(&name) {

@@ -99,7 +99,6 @@ impl Bound {
                 "SERVING BEYOND THIS MACHINE WITHOUT TLS: tokens can be read on the way; put a TLS proxy in front"
             );
         }
-        let uses_mediamtx = control.uses_mediamtx();
         if let Some(rtsp) = control.rtsp().filter(|rtsp| !rtsp.ip().is_loopback()) {
             tracing::warn!(
                 address = %rtsp,
@@ -111,8 +110,7 @@ impl Bound {
         let (events, feed) = bus();
         let controller =
             Controller::start(control, authorize, events).await.map_err(|e| Failure::Start(e.to_string()))?;
-        let beside =
-            Beside::of(&controller, &security, &audit, (websocket.max_queue, uses_mediamtx), feed).await;
+        let beside = Beside::of(&controller, &security, &audit, websocket.max_queue, feed).await;
         let Beside { secret, made_secret, events, audit, access, viewing, keys_watch } = match beside {
             Ok(beside) => beside,
             Err(failure) => {
@@ -210,13 +208,13 @@ impl Beside {
         controller: &Controller,
         security: &Security,
         audit: &AuditLog,
-        (max_queue, uses_mediamtx): (usize, bool),
+        max_queue: usize,
         feed: Feed,
     ) -> Result<Self, Failure> {
         let data_dir = controller.data_dir();
         let (secret, made_secret) = secret(security, controller)?;
         let health = controller.health().await.map_err(|error| Failure::Start(error.to_string()))?;
-        let viewing = if uses_mediamtx {
+        let viewing = if controller.uses_mediamtx() {
             Viewing::mediamtx(data_dir).map_err(Failure::Start)?
         } else {
             Viewing::embedded(security.media_auth, &secret)

@@ -71,9 +71,13 @@ impl Viewing {
 
     /// Public keys for MediaMTX (RFC 7517); there are none for others.
     pub(crate) fn public_keys(&self) -> Value {
+        self.media_keys().map_or_else(|| json!({"keys": []}), MediaKeys::public)
+    }
+
+    fn media_keys(&self) -> Option<&MediaKeys> {
         match self {
-            Self::Embedded { .. } => json!({"keys": []}),
-            Self::MediaMtx { keys, .. } => keys.public(),
+            Self::Embedded { .. } => None,
+            Self::MediaMtx { keys, .. } => Some(keys),
         }
     }
 }
@@ -113,21 +117,15 @@ pub(crate) async fn keep_keys(service: Arc<Service>, mut stopping: watch::Receiv
     }
 }
 
-impl Viewing {
-    fn media_keys(&self) -> Option<&MediaKeys> {
-        match self {
-            Self::Embedded { .. } => None,
-            Self::MediaMtx { keys, .. } => Some(keys),
-        }
-    }
+/// Who watches in this name, if what let them in was not revoked.
+fn good_holder(service: &Service, name: &str) -> Option<Principal> {
+    holder_of(name).filter(|holder| service.access.is_good(holder))
 }
 
 /// Must who watches at MediaMTX go?
 fn is_gone(service: &Service, holder: &Holder<'_>) -> bool {
-    let is_over = |name: &str| {
-        holder_of(name)
-            .is_none_or(|holder| holder.is_over(SystemTime::now()) || !service.access.is_good(&holder))
-    };
+    let is_over =
+        |name: &str| good_holder(service, name).is_none_or(|holder| holder.is_over(SystemTime::now()));
     match holder {
         Holder::Named(name) => is_over(name),
         Holder::Query(query) => {
@@ -141,8 +139,7 @@ fn is_gone(service: &Service, holder: &Holder<'_>) -> bool {
 
 /// Sends viewers away whose credential is good no more.
 pub(crate) fn end_revoked(service: &Service) {
-    let is_gone = |name: &str| holder_of(name).is_none_or(|holder| !service.access.is_good(&holder));
-    let ended = service.controller.end_viewers(is_gone);
+    let ended = service.controller.end_viewers(|name| good_holder(service, name).is_none());
     if ended > 0 {
         tracing::info!(ended, "viewers were sent away: what let them in was revoked");
     }

@@ -107,6 +107,11 @@ impl Controller {
         }
     }
 
+    /// Does MediaMTX serve the viewers?
+    pub fn uses_mediamtx(&self) -> bool {
+        self.0.config.uses_mediamtx()
+    }
+
     /// Are viewers served? An error says why not.
     pub fn viewers_served(&self) -> Result<()> {
         match self.steered() {

@@ -61,7 +61,7 @@ impl Client {
         if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return Err(Failure::Nonsense("a session's id is none".into()));
         }
-        self.write(Method::POST, &format!("/v3/{kind}/kick/{id}"), None).await
+        self.write(Method::POST, &format!("/v3/{kind}/kick/{id}")).await
     }
 
     /// Makes a path so, whatever it was. (A rejected PATCH would block all later changes in 1.16 to 1.20.)
@@ -73,16 +73,16 @@ impl Client {
 
     /// Takes a path away; one that is gone is as good.
     pub(super) async fn delete(&mut self, name: &str) -> Result<(), Failure> {
-        self.write(Method::DELETE, &format!("/v3/config/paths/delete/{name}"), None).await
+        self.write(Method::DELETE, &format!("/v3/config/paths/delete/{name}")).await
     }
 
     /// Makes it fetch our public keys anew.
     pub(super) async fn refresh_keys(&mut self) -> Result<(), Failure> {
-        self.write(Method::POST, "/v3/auth/jwks/refresh", None).await
+        self.write(Method::POST, "/v3/auth/jwks/refresh").await
     }
 
-    async fn write(&mut self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(), Failure> {
-        match self.call(method, path, body).await {
+    async fn write(&mut self, method: Method, path: &str) -> Result<(), Failure> {
+        match self.call(method, path, None).await {
             Ok(_) | Err(Failure::NotFound) => Ok(()),
             Err(failure) => Err(failure),
         }

@@ -75,13 +75,6 @@ pub enum Steered {
     Down(&'static str),
 }
 
-impl Steered {
-    /// Are viewers served there?
-    pub fn serves(self) -> bool {
-        matches!(self, Self::Ready | Self::Drifted | Self::Open)
-    }
-}
-
 /// What MediaMTX is, as far as it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {

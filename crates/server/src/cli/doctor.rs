@@ -99,7 +99,7 @@ async fn media_server(loaded: &Loaded) -> Vec<Finding> {
 }
 
 fn mend_keys(data_dir: &Path) -> String {
-    let file = data_dir.join("media_keys");
+    let file = MediaKeys::file(data_dir);
     let file = file.display();
     format!("mv {file} {file}.bad   (the service makes others at its start)")
 }

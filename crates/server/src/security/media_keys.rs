@@ -3,7 +3,7 @@
 //! keys were fetched. Nothing signed here opens any call of ours, which believe one shared secret only.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -19,22 +19,21 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Principal, holder_name, private_file, ticket::Ticket};
+use super::{
+    Principal, holder_name, private_file,
+    ticket::{MAX_CHARS, Ticket, end_of},
+};
 
 /// File in the data folder.
 const FILE: &str = "media_keys";
 /// Larger than any we write.
 const MAX_FILE_BYTES: u64 = 4096;
-/// How long a ticket is good to begin with; what was begun goes on.
-const LIFE: Duration = Duration::from_mins(5);
 /// How long a token for MediaMTX's API is good: each is for one request.
 const CALL_LIFE: Duration = Duration::from_mins(1);
 /// How long a pair signs before the next one does.
 const TERM: Duration = Duration::from_hours(24 * 30);
 /// Whom tickets are for.
 const AUDIENCE: &str = "mediamtx";
-/// ffmpeg 5.1 fails on addresses near 1,000 characters.
-const MAX_CHARS: usize = 900;
 
 /// Signs tickets and calls.
 pub(crate) struct MediaKeys {
@@ -99,20 +98,25 @@ impl Pair {
 }
 
 impl MediaKeys {
+    /// Where they are kept.
+    pub(crate) fn file(data_dir: &Path) -> PathBuf {
+        data_dir.join(FILE)
+    }
+
     /// Reads the keys in the data folder, or makes them.
-    pub(crate) fn open(data_dir: &std::path::Path, now: SystemTime) -> Result<Self, String> {
+    pub(crate) fn open(data_dir: &Path, now: SystemTime) -> Result<Self, String> {
         if let Some(keys) = Self::kept(data_dir)? {
             return Ok(keys);
         }
-        let file = data_dir.join(FILE);
+        let file = Self::file(data_dir);
         let ring = Ring { since: now, signs: Pair::make()?, next: Pair::make()?, before: None };
         keep(&file, &ring).map_err(|cause| format!("{}: {cause}", file.display()))?;
         Ok(Self { file, ring: Mutex::new(ring) })
     }
 
     /// Reads the keys in the data folder; `None`: there are none yet.
-    pub(crate) fn kept(data_dir: &std::path::Path) -> Result<Option<Self>, String> {
-        let file = data_dir.join(FILE);
+    pub(crate) fn kept(data_dir: &Path) -> Result<Option<Self>, String> {
+        let file = Self::file(data_dir);
         let shown = file.display().to_string();
         let failed = |what: &dyn std::fmt::Display| format!("{shown}: {what}");
         let kept = private_file::read(&file, MAX_FILE_BYTES).map_err(|cause| failed(&cause))?;
@@ -153,8 +157,7 @@ impl MediaKeys {
 
     /// A ticket to read one camera's path. `None`: the principal's name is too long for an address.
     pub(crate) fn ticket(&self, principal: &Principal, camera: CameraId, now: SystemTime) -> Option<Ticket> {
-        let end = now + LIFE;
-        let expires_at = principal.ends_at.map_or(end, |ends_at| ends_at.min(end));
+        let expires_at = end_of(principal, now);
         let may = json!({"action": "read", "path": camera.to_string()});
         let token = self.sign(holder_name(principal), expires_at, may)?;
         (token.len() <= MAX_CHARS).then_some(Ticket { token, expires_at })
@@ -192,7 +195,7 @@ impl MediaKeys {
     }
 }
 
-fn keep(file: &std::path::Path, ring: &Ring) -> std::io::Result<()> {
+fn keep(file: &Path, ring: &Ring) -> std::io::Result<()> {
     let since_s = ring.since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let coded = |pair: &Pair| BASE64_URL_SAFE_NO_PAD.encode(&pair.private);
     let kept = Kept { since_s, signs: coded(&ring.signs), next: coded(&ring.next) };

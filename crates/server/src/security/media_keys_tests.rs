@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::security::{Credential, Role, Scope, holder_of};
+use crate::security::{Credential, Role, Scope, holder_of, ticket::LIFE};
 
 fn principal(ends_at: Option<SystemTime>) -> Principal {
     Principal {

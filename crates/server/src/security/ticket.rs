@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Credential, Principal, Role, Scope, Secret};
 
 /// How long a ticket is good to begin with; what was begun goes on.
-const LIFE: Duration = Duration::from_mins(5);
+pub(super) const LIFE: Duration = Duration::from_mins(5);
 /// What tells a ticket from other credentials, and this kind from later ones. No token can begin so.
 const PREFIX: &str = "mt1.";
 /// Makes a key of its own of the secret that signs tokens: neither can be taken for the other.
@@ -19,7 +19,7 @@ const LABEL: &[u8] = b"camera-service media ticket 1";
 /// Half of HMAC-SHA-256, which is as much as RFC 2104 section 5 lets go.
 const MAC_BYTES: usize = 16;
 /// ffmpeg fails on addresses near 1,000 characters.
-const MAX_CHARS: usize = 900;
+pub(super) const MAX_CHARS: usize = 900;
 
 /// A new ticket. It has no `Debug`: it is a credential.
 pub(crate) struct Ticket {
@@ -62,8 +62,7 @@ impl Tickets {
     /// A ticket for `camera`, which must be in the principal's scope. `None`: their name is too long for an
     /// address.
     pub(crate) fn issue(&self, principal: &Principal, camera: CameraId, now: SystemTime) -> Option<Ticket> {
-        let end = now + LIFE;
-        let end_s = seconds(principal.ends_at.map_or(end, |ends_at| ends_at.min(end)));
+        let end_s = seconds(end_of(principal, now));
         let said = serde_json::to_vec(&Said(camera.0, end_s, Holder::of(principal))).ok()?;
         let mac = hmac::sign(&self.0, &said);
         let coded = BASE64_URL_SAFE_NO_PAD.encode([&mac.as_ref()[..MAC_BYTES], &said].concat());
@@ -90,6 +89,12 @@ impl Tickets {
         let principal = holder.principal(Scope::Only([CameraId(camera)].into())).ok_or(FORGED)?;
         if seconds(now) >= end_s || principal.is_over(now) { Err(EXPIRED) } else { Ok(principal) }
     }
+}
+
+/// Until when a ticket is good that is made now: no longer than whoever it is made for.
+pub(super) fn end_of(principal: &Principal, now: SystemTime) -> SystemTime {
+    let end = now + LIFE;
+    principal.ends_at.map_or(end, |ends_at| ends_at.min(end))
 }
 
 /// The name in which a viewer watches: enough to tell later whether the credential behind it is still good.
