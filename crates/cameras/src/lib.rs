@@ -2,7 +2,7 @@
 //! frames are had from each.
 //!
 //! *Invariant:* nothing here starts a stream or a process; what a client is told is the Controller's
-//! choice. The only room with `unsafe`, all of it in `v4l2/sys.rs`.
+//! choice. The only room with `unsafe`, all of it in `v4l2/sys/`.
 
 mod camera;
 mod config;

@@ -1,12 +1,16 @@
 //! Numbers over plugging, unplugging and restarts, on devices made by hand.
 
+use std::collections::BTreeSet;
+
 use base::{config::Settings, units::Size};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    camera::Kind,
+    known::Entry,
     look::tests::{Desk, Does},
-    v4l2::is_known_format,
+    v4l2::{self, Found, is_known_format},
 };
 
 fn config(camera: &Value) -> Config {
