@@ -89,7 +89,7 @@ impl Controller {
         let cameras = Cameras::open(&config.cameras, config.data_dir.join(KNOWN_CAMERAS)).map_err(|e| {
             Error::new(Kind::Internal, "the list of known cameras cannot be read").with_private(e)
         })?;
-        let paths = Paths::start(config.paths.clone(), launcher, authorize)
+        let paths = Paths::start(config.paths.clone(), launcher, paths::Prepare::default(), authorize)
             .await
             .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         let unread =

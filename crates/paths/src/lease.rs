@@ -52,9 +52,8 @@ impl Lease {
                 Ok(lease)
             }
             Ok(Ok(Phase { trouble, .. })) => {
-                let (public, private) = trouble
-                    .map_or(("the stream could not be started", String::new()), |t| (t.public, t.private));
-                Err(Error::new(Kind::Dependency, public).with_private(private))
+                let unknown = || Error::new(Kind::Dependency, "the stream could not be started");
+                Err(trouble.map_or_else(unknown, |trouble| trouble.error))
             }
             Ok(Err(_)) => Err(Error::new(Kind::WrongState, "the stream is being removed")),
             Err(_) => {

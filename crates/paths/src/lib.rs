@@ -32,4 +32,4 @@ pub use path::{PathName, Paths, Status};
 pub use rate::Measured;
 pub use readers::Readers;
 pub use rtsp::{Authorize, Pass, Verdict, Viewer};
-pub use source::{Ffmpeg, Picture, Source, probe_encoder, probe_ffmpeg};
+pub use source::{Attempt, Ffmpeg, Picture, Prepare, Prepared, Source, probe_encoder, probe_ffmpeg};

@@ -3,12 +3,15 @@
 
 use std::{sync::Arc, time::Instant};
 
-use base::supervisor::{Action, Input, Rules, State, Supervisor};
+use base::{
+    Error,
+    supervisor::{Action, Input, Rules, State, Supervisor, Why},
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     path::{NO_PICTURE, Path},
-    source::{self, Order, Outcome, Source},
+    source::{self, Attempt, Order, Outcome, Source},
 };
 
 /// What is known of the source, as its owner last said.
@@ -22,9 +25,10 @@ pub(crate) struct Phase {
 }
 
 impl Phase {
-    /// Nobody has pictures, and it is known why. A source given up runs no more, but that is not it.
+    /// Nobody has pictures, and it is known why. Where that is plain, nobody waits for the source to be given up.
     pub(crate) fn fails(&self) -> bool {
-        self.state == State::Failed || self.state == State::Idle && self.trouble.is_some()
+        let known = |trouble: &Outcome| self.state == State::Idle || trouble.is_plain();
+        self.state == State::Failed || self.trouble.as_ref().is_some_and(known)
     }
 }
 
@@ -33,6 +37,9 @@ struct Run {
     orders: watch::Sender<Order>,
     task: JoinHandle<Outcome>,
 }
+
+/// Why a source that gave pictures is ended.
+const FROZEN: &str = "no pictures come from the camera any more: it may hang; it is started anew";
 
 /// What is told to who waits for a path that is taken away.
 const REMOVED: &str = "the stream was removed";
@@ -43,6 +50,8 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
     let mut supervisor = Supervisor::new(Rules::default());
     let mut run: Option<Run> = None;
     let mut trouble: Option<Outcome> = None;
+    // The present run is being ended because it gives no pictures.
+    let mut silenced = false;
     let mut stopping = false;
     loop {
         let now = Instant::now();
@@ -59,9 +68,15 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         if let (Some(_), Some(newest)) = (&run, path.hub.newest()) {
             supervisor.handle(now, Input::Frame(newest));
         }
+        if let Some(why) = silence(&supervisor, now) {
+            trouble = Some(Outcome::silent(why));
+            silenced = true;
+        }
         supervisor.handle(now, Input::Timeout);
         while let Some(action) = supervisor.poll_action() {
-            act(&path, action, &mut run);
+            silenced &= action != Action::Start;
+            let attempt = if trouble.is_some() { Attempt::AfterFailure } else { Attempt::First };
+            act(&path, action, attempt, &mut run);
         }
         if run.as_ref().is_some_and(|run| run.source != path.source()) {
             // At once: what it reads may by now be another camera's, which those who watch may not see.
@@ -71,7 +86,7 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         if supervisor.state() == State::Live {
             trouble = None;
         } else if overdue && trouble.is_none() {
-            trouble = Some(Outcome { hopeless: false, public: NO_PICTURE, private: String::new() });
+            trouble = Some(Outcome::silent(NO_PICTURE));
         }
         path.say(Phase { state: supervisor.state(), arrivals_seen, trouble: trouble.clone() });
         if stopping && run.is_none() {
@@ -83,11 +98,13 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = path.changed.notified() => {}
             outcome = ended(&mut run) => {
-                tracing::info!(path = %path.name, reason = outcome.public, detail = outcome.private, "source ended");
+                let Error { public: reason, private: detail, .. } = &outcome.error;
+                tracing::info!(path = %path.name, reason, detail, "source ended");
                 let before = supervisor.failures();
                 supervisor.handle(Instant::now(), Input::Exited { hopeless: outcome.hopeless });
-                // A run that nobody wanted any more has ended, not failed.
-                if supervisor.failures() > before {
+                // A run that nobody wanted any more has ended, not failed; and that one was silent says more than how
+                // we ended it.
+                if supervisor.failures() > before && !silenced {
                     trouble = Some(outcome);
                 }
             }
@@ -98,18 +115,28 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
     path.hub.close();
     if path.is_removed() {
         // Who waits for its first picture, or comes this moment, must not wait in vain.
-        let trouble = Outcome { hopeless: true, public: REMOVED, private: String::new() };
+        let trouble = Outcome::hopeless(REMOVED, "");
         path.say(Phase { state: State::Failed, arrivals_seen: u64::MAX, trouble: Some(trouble) });
     }
 }
 
-fn act(path: &Arc<Path>, action: Action, run: &mut Option<Run>) {
+/// Why a run must end now that runs and gives no pictures.
+fn silence(supervisor: &Supervisor, now: Instant) -> Option<&'static str> {
+    match supervisor.deadline()? {
+        (at, Why::Frozen) if at <= now => Some(FROZEN),
+        (at, Why::FirstFrameOverdue) if at <= now => Some(NO_PICTURE),
+        _ => None,
+    }
+}
+
+fn act(path: &Arc<Path>, action: Action, attempt: Attempt, run: &mut Option<Run>) {
     match action {
         Action::Start => {
             let (orders, told) = watch::channel(Order::Run);
             let source = path.source();
             let (codec, launcher, hub) = (path.codec.clone(), path.launcher.clone(), path.hub.clone());
-            let task = tokio::spawn(source::run(source.clone(), codec, launcher, hub, told));
+            let prepared = path.prepare.begin(&path.name, attempt);
+            let task = tokio::spawn(source::run(source.clone(), codec, launcher, hub, prepared, told));
             *run = Some(Run { source, orders, task });
         }
         Action::Interrupt => order(run.as_ref(), Order::Interrupt),
@@ -127,11 +154,9 @@ fn order(run: Option<&Run>, order: Order) {
 /// The end of the present run; for ever when there is none.
 async fn ended(run: &mut Option<Run>) -> Outcome {
     let Some(current) = run else { return std::future::pending().await };
-    let outcome = (&mut current.task).await.unwrap_or_else(|panic| Outcome {
-        hopeless: false,
-        public: "the stream's reader failed",
-        private: panic.to_string(),
-    });
+    let ended = (&mut current.task).await;
+    let outcome =
+        ended.unwrap_or_else(|panic| Outcome::failed("the stream's reader failed", panic.to_string()));
     *run = None;
     outcome
 }

@@ -28,7 +28,7 @@ use crate::{
     rate::Measured,
     readers::Readers,
     rtsp::{self, Authorize, Viewers},
-    source::Source,
+    source::{Prepare, Source},
 };
 
 /// What is told when the first picture does not come.
@@ -96,6 +96,7 @@ pub(crate) struct Path {
     removed: AtomicBool,
     pub(crate) codec: CodecConfig,
     pub(crate) launcher: Launcher,
+    pub(crate) prepare: Prepare,
     pub(crate) hub: Arc<Hub>,
     /// Wakes the owner: demand changed, or the first frame of a run came.
     pub(crate) changed: Arc<Notify>,
@@ -171,7 +172,7 @@ impl Path {
             fps: hub.fps,
             measured: hub.measured,
             source: self.source().description().to_owned(),
-            error: phase.trouble.map(|trouble| trouble.public.to_owned()),
+            error: phase.trouble.map(|trouble| trouble.error.public),
         }
     }
 }
@@ -184,6 +185,7 @@ pub struct Paths(Arc<Inner>);
 struct Inner {
     config: Config,
     launcher: Launcher,
+    prepare: Prepare,
     paths: Mutex<BTreeMap<PathName, Arc<Path>>>,
     viewers: Arc<Viewers>,
     stop: watch::Sender<bool>,
@@ -197,9 +199,14 @@ struct Inner {
 }
 
 impl Paths {
-    /// Opens the RTSP port; nothing runs for a path until somebody needs its frames. `authorize`: who may
-    /// watch.
-    pub async fn start(config: Config, launcher: Launcher, authorize: Authorize) -> Result<Self> {
+    /// Opens the RTSP port; nothing runs for a path until somebody needs its frames. `prepare`: what comes before each
+    /// run; `authorize`: who may watch.
+    pub async fn start(
+        config: Config,
+        launcher: Launcher,
+        prepare: Prepare,
+        authorize: Authorize,
+    ) -> Result<Self> {
         let address = config.mediamtx.as_ref().map_or(config.rtsp, |mediamtx| mediamtx.feed);
         let bound = rtsp::bind(address).await?;
         let paths = Self(Arc::new(Inner {
@@ -207,6 +214,7 @@ impl Paths {
             mediamtx: config.mediamtx.as_ref().map(|_| Arc::default()),
             config,
             launcher,
+            prepare,
             paths: Mutex::default(),
             viewers: Arc::default(),
             stop: watch::channel(false).0,
@@ -304,6 +312,7 @@ impl Paths {
             removed: AtomicBool::new(false),
             codec: self.0.config.codec.clone(),
             launcher: self.0.launcher.clone(),
+            prepare: self.0.prepare.clone(),
             hub: Arc::new(hub),
             changed,
             readers: Arc::new(watch::channel(Readers::default()).0),
@@ -379,8 +388,8 @@ impl Paths {
 
     /// Asks for frames and waits until they flow. The lease keeps them coming until it is dropped.
     ///
-    /// Fails with [`Kind::NotFound`], [`Kind::Timeout`] after the purpose's start time-out, or
-    /// [`Kind::Dependency`] as soon as the source is given up.
+    /// Fails with [`Kind::NotFound`], [`Kind::Timeout`] after the purpose's start time-out, or with what was wrong as
+    /// soon as the source is given up: [`Kind::Dependency`], or what [`Prepare`] refused.
     pub async fn lease(&self, name: &PathName, purpose: Purpose) -> Result<Lease> {
         let path = self.find(name).ok_or_else(|| Error::new(Kind::NotFound, "there is no such stream"))?;
         Lease::take(path, purpose).await

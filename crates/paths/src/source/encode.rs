@@ -88,10 +88,9 @@ fn fit(picture: Picture, codec: &CodecConfig) -> Result<(Level, (u32, u32)), Out
             .ok_or(()),
         LevelPolicy::Refuse => Err(()),
     }
-    .map_err(|()| Outcome {
-        hopeless: true,
-        public: "the picture is too large for the configured H.264 level",
-        private: format!("{width}x{height}@{} does not fit level {}", picture.fps, codec.level),
+    .map_err(|()| {
+        let private = format!("{width}x{height}@{} does not fit level {}", picture.fps, codec.level);
+        Outcome::hopeless("the picture is too large for the configured H.264 level", private)
     })
 }
 

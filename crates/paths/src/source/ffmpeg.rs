@@ -46,11 +46,7 @@ pub(super) async fn run(
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            return Outcome {
-                hopeless: false,
-                public: "the video program could not be started",
-                private: error.to_string(),
-            };
+            return Outcome::failed("the video program could not be started", error.to_string());
         }
     };
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
@@ -151,13 +147,10 @@ fn outcome(status: std::io::Result<ExitStatus>, trouble: Option<String>, last_wo
         Some(trouble) => format!("{trouble}; {exit}; {last_words}"),
         None => format!("{exit}; {last_words}"),
     };
-    let not_found = code == Some(EXIT_NOT_FOUND);
-    let public = if not_found {
-        "ffmpeg is not installed"
-    } else {
-        "the video program ended; the camera may be gone or in use"
-    };
-    Outcome { hopeless: not_found, public, private }
+    if code == Some(EXIT_NOT_FOUND) {
+        return Outcome::hopeless("ffmpeg is not installed", private);
+    }
+    Outcome::failed("the video program ended; the camera may be gone or in use", private)
 }
 
 /// What `ffmpeg -version` tells.

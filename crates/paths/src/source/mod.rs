@@ -4,16 +4,18 @@
 mod encode;
 mod ffmpeg;
 mod network;
+mod prepare;
 mod stderr_tail;
 
 use std::sync::Arc;
 
-use base::{SafeUrl, units::Size};
+use base::{Error, Kind, SafeUrl, units::Size};
 use tokio::sync::watch;
 
 use crate::{child::Launcher, config::CodecConfig, hub::Hub};
 
 pub use ffmpeg::{Ffmpeg, probe as probe_ffmpeg, probe_encoder};
+pub use prepare::{Attempt, Prepare, Prepared};
 
 /// Size and rate a source is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +55,8 @@ pub enum Source {
 
 /// Why [`Source::Absent`] has no pictures.
 const ABSENT: &str = "the camera is not plugged in, or cannot be used";
+/// Why a run that nobody wants any more has none.
+const STOPPED: &str = "the stream was stopped";
 
 impl Source {
     /// For clients: what it is, never where or with what secret.
@@ -76,36 +80,68 @@ pub(crate) enum Order {
     Kill,
 }
 
-/// How a run ended. `public` may be shown to clients.
+/// How a run ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
-    /// Another attempt would end the same way.
+    /// Another attempt would end the same way, as far as one can know: who waits is told at once.
     pub(crate) hopeless: bool,
-    /// For clients.
-    pub(crate) public: &'static str,
-    /// For the log: exit code, last words.
-    pub(crate) private: String,
+    /// Its public text is for clients, its private one for the log: exit code, last words.
+    pub(crate) error: Error,
 }
 
-/// Runs `source` once, to its end. All its pictures go to `hub`.
+impl Outcome {
+    /// The next attempt may be better.
+    pub(crate) fn failed(public: &str, private: impl Into<String>) -> Self {
+        let private = private.into();
+        Self { hopeless: false, error: Error { private, ..Error::new(Kind::Dependency, public) } }
+    }
+
+    /// It may not.
+    pub(crate) fn hopeless(public: &str, private: impl Into<String>) -> Self {
+        Self { hopeless: true, ..Self::failed(public, private) }
+    }
+
+    /// It is there, but gives no pictures.
+    pub(crate) fn silent(public: &str) -> Self {
+        Self { hopeless: false, error: Error::new(Kind::Timeout, public) }
+    }
+
+    fn refused(error: Error) -> Self {
+        Self { hopeless: error.kind == Kind::Busy, error }
+    }
+
+    /// There is no doubt, whatever becomes of the next attempt: others need not wait for it to be told.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.error.kind, Kind::Busy | Kind::Timeout)
+    }
+}
+
+/// Runs `source` once, to its end. All its pictures go to `hub`. `prepared`: what comes first, where a device of
+/// this machine is read.
 pub(crate) async fn run(
     source: Source,
     codec: CodecConfig,
     launcher: Launcher,
     hub: Arc<Hub>,
-    orders: watch::Receiver<Order>,
+    prepared: Prepared,
+    mut orders: watch::Receiver<Order>,
 ) -> Outcome {
     hub.begin_run();
     let outcome = match source {
         Source::Ffmpeg { input, picture, copy_h264, .. } => {
-            match encode::arguments(&input, picture, copy_h264, &codec) {
+            let ready = tokio::select! {
+                ready = prepared => ready.map_err(Outcome::refused),
+                () = ordered(&mut orders, Order::Interrupt) => Err(Outcome::failed(STOPPED, "")),
+            };
+            let args = ready.and_then(|()| encode::arguments(&input, picture, copy_h264, &codec));
+            match args {
                 Ok(args) => ffmpeg::run(&launcher, &args, &hub, orders).await,
                 Err(refused) => refused,
             }
         }
         Source::Rtsp { url } => network::run(&url, &hub, orders).await,
         // Not hopeless: it may come back.
-        Source::Absent => Outcome { hopeless: false, public: ABSENT, private: String::new() },
+        Source::Absent => Outcome::failed(ABSENT, ""),
     };
     hub.end_run();
     outcome

@@ -16,7 +16,7 @@ use retina::{
 use tokio::sync::watch;
 use url::Url;
 
-use super::{Order, Outcome, ordered};
+use super::{Order, Outcome, STOPPED, ordered};
 use crate::hub::Hub;
 
 /// How long a camera is given to take note of our goodbye; one that keeps stale sessions runs out.
@@ -27,11 +27,7 @@ pub(super) async fn run(url: &SafeUrl, hub: &Arc<Hub>, mut orders: watch::Receiv
     let sessions = Arc::new(SessionGroup::default());
     let ended = tokio::select! {
         outcome = session(url, hub, sessions.clone()) => outcome,
-        () = ordered(&mut orders, Order::Interrupt) => Outcome {
-            hopeless: false,
-            public: "the stream was stopped",
-            private: String::new(),
-        },
+        () = ordered(&mut orders, Order::Interrupt) => Outcome::failed(STOPPED, ""),
     };
     tokio::select! {
         _ = tokio::time::timeout(GOODBYE, sessions.await_teardown()) => {}
@@ -50,21 +46,15 @@ async fn session(url: &SafeUrl, hub: &Arc<Hub>, sessions: Arc<SessionGroup>) -> 
 enum Never {}
 
 async fn deliver(url: &SafeUrl, hub: &Arc<Hub>, sessions: Arc<SessionGroup>) -> Result<Never, Outcome> {
-    let (address, creds) = split(url).ok_or_else(|| Outcome {
-        hopeless: true,
-        public: "the camera's address cannot be used",
-        private: url.to_string(),
-    })?;
+    let (address, creds) = split(url)
+        .ok_or_else(|| Outcome::hopeless("the camera's address cannot be used", url.to_string()))?;
     let options = SessionOptions::default()
         .creds(creds)
         .user_agent("camera-service".to_owned())
         .session_group(sessions);
     let mut session = Session::describe(address, options).await.map_err(|e| failed(&e))?;
-    let video = video_stream(&session).ok_or_else(|| Outcome {
-        hopeless: true,
-        public: "the camera offers no H.264 video",
-        private: url.to_string(),
-    })?;
+    let video = video_stream(&session)
+        .ok_or_else(|| Outcome::hopeless("the camera offers no H.264 video", url.to_string()))?;
     let setup = SetupOptions::default()
         .transport(Transport::Tcp(TcpTransportOptions::default()))
         .frame_format(FrameFormat::SIMPLE);
@@ -85,7 +75,7 @@ async fn deliver(url: &SafeUrl, hub: &Arc<Hub>, sessions: Arc<SessionGroup>) -> 
             Err(error) => tracing::debug!(%error, "dropped a picture"),
         }
     }
-    Err(Outcome { hopeless: false, public: "the camera ended the stream", private: url.to_string() })
+    Err(Outcome::failed("the camera ended the stream", url.to_string()))
 }
 
 fn video_stream(session: &Session<Described>) -> Option<usize> {
@@ -100,7 +90,7 @@ fn failed(error: &retina::Error) -> Outcome {
         None => "the camera did not answer or broke off",
     };
     // retina's texts hold addresses and message excerpts, never the credentials it was given apart.
-    Outcome { hopeless: false, public, private: error.to_string().replace(|c: char| c.is_control(), " ") }
+    Outcome::failed(public, error.to_string().replace(|c: char| c.is_control(), " "))
 }
 
 /// The address without its user part, and the credentials that stood there.
