@@ -94,6 +94,14 @@ pub(super) fn jfif(frame: &Frame) -> [Cow<'_, [u8]>; 3] {
     [Cow::Owned(out_y), Cow::Owned(chroma_plane(cb_cb, cr_cb)), Cow::Owned(chroma_plane(cb_cr, cr_cr))]
 }
 
+/// Red, green and blue as JFIF codes them: BT.601 in full range (T.871 section 7).
+pub(super) fn ycbcr([r, g, b]: [u8; 3]) -> [u8; 3] {
+    let [r, g, b] = [r, g, b].map(f64::from);
+    let y = BT601.r * r + BT601.g * g + BT601.b * b;
+    let coded = |of: f64, weight: f64| (of - y) / (2.0 * (1.0 - weight)) + 128.0;
+    [y, coded(b, BT601.b), coded(r, BT601.r)].map(|x| x.round().clamp(0.0, 255.0) as u8)
+}
+
 /// The picture as rows of R, G, B bytes.
 pub(super) fn rgb(frame: &Frame) -> Vec<u8> {
     let (width, height) = (frame.width as usize, frame.height as usize);

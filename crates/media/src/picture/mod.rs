@@ -1,4 +1,5 @@
-//! From access units to a picture, and from a picture to a JPEG or PNG file in memory.
+//! From access units, or from what a camera lays into memory, to a picture, and from a picture to a JPEG or PNG file
+//! in memory.
 //!
 //! The decoder and both encoders live here, with the colour arithmetic between them; when to take a
 //! picture, where to put the file and what it is called does not.
@@ -6,12 +7,16 @@
 mod color;
 mod decode;
 mod jpeg;
+mod mjpeg;
 mod plane;
 mod png;
 mod size;
+mod still;
 
 pub use decode::Decoder;
+pub use mjpeg::to_file as jpeg_to_file;
 pub use size::size_in;
+pub use still::{Pixels, Still};
 
 use std::fmt;
 

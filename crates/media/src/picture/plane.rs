@@ -38,6 +38,23 @@ impl Plane {
         Self::new(width, height, samples)
     }
 
+    /// Three planes of 4:2:0 from pixels that have three samples each. `None` when there are too few.
+    pub(super) fn from_444(samples: &[u8], width: usize, height: usize) -> Option<[Self; 3]> {
+        let pixels = samples.get(..width.checked_mul(height)?.checked_mul(3)?)?;
+        let (half_width, half_height) = super::chroma(width, height);
+        let part = |part: usize| -> Vec<u8> { pixels.iter().skip(part).step_by(3).copied().collect() };
+        let whole = |number: usize| Self::new(width, height, part(number));
+        let half = |number: usize| Some(whole(number)?.resized(half_width, half_height));
+        Some([whole(0)?, half(1)?, half(2)?])
+    }
+
+    /// The same without a colour.
+    pub(super) fn with_grey(luma: Self, width: usize, height: usize) -> [Self; 3] {
+        let (width, height) = super::chroma(width, height);
+        let grey = Self { width, height, samples: vec![128; width * height] };
+        [luma, grey.clone(), grey]
+    }
+
     /// Width and height in samples.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.width, self.height)
