@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use base::{CameraId, SafeUrl, units::Size};
 
+use crate::v4l2::Ask;
+
 /// How a camera is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -24,6 +26,21 @@ pub enum Status {
     Disconnected,
     /// There, but unusable; [`Camera::error`] says why.
     Error,
+}
+
+/// By what a camera is known again when it is plugged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Its USB serial number, which no other camera here has.
+    Serial,
+    /// Its name and the USB port it is plugged into.
+    UsbPort,
+    /// Its name and where its driver says it is.
+    Bus,
+    /// Another camera could not be told apart from it: which is which may change when they are replugged.
+    Ambiguous,
+    /// Its name in the configuration.
+    Name,
 }
 
 /// How frames are had.
@@ -63,6 +80,8 @@ pub struct Camera {
     pub name: String,
     /// How it is attached.
     pub kind: Kind,
+    /// Size and frames a second that are wished for; what it can do is asked of it instead where it cannot do that.
+    pub wished: (Size, f64),
     /// Size of the picture asked of it; for a network camera the configured one until it says its own.
     pub size: Size,
     /// Frames a second asked of it; for a network camera as `size`.
@@ -79,14 +98,22 @@ pub struct Camera {
     pub bitrate_bps: Option<u64>,
     /// Clockwise quarter turns by which its picture is turned, 0 to 3.
     pub quarter_turns: u8,
-    /// Another camera could not be told apart from it: which is which may change when they are replugged.
-    pub ambiguous: bool,
+    /// By what it is known again.
+    pub identity: Identity,
     /// Can it be used?
     pub status: Status,
     /// Why not, for a person; no device path.
     pub error: Option<String>,
-    /// Its node. Not for clients, but for an admin who asked for host details.
+    /// Format asked of it, as in `formats`; `None`: it is left to it, or it has none to offer.
+    pub format: Option<String>,
+    /// The first of its nodes. Not for clients, but for an admin who asked for host details.
     pub device_path: Option<PathBuf>,
+    /// All of them.
+    pub(crate) nodes: Vec<PathBuf>,
+    /// What a stream asks of it.
+    pub(crate) stream: Option<Ask>,
+    /// What is asked of it for one picture without a stream.
+    pub(crate) still: Option<Ask>,
     /// Kernel driver, when known. As `device_path`.
     pub driver: Option<String>,
     /// Where it is plugged in, such as `usb-0000:00:14.0-1`, when known. As `device_path`.

@@ -11,10 +11,12 @@ mod known;
 mod look;
 mod registry;
 mod test_picture;
+mod touch;
 mod v4l2;
 mod watch;
 
-pub use camera::{Camera, Kind, Mode, Source, Status};
+pub use camera::{Camera, Identity, Kind, Mode, Source, Status};
 pub use config::{Config, MAX_SOURCES, is_good_name};
 pub use registry::{Cameras, Change};
+pub use v4l2::{Grabbed, Holder, holders};
 pub use watch::{Hint, Watch};

@@ -18,6 +18,7 @@ use crate::{
     config::{Config, Configured},
     known::Known,
     look::Lookout,
+    touch::Doors,
     watch::{Hint, Watch},
 };
 use listed::{Given, listed};
@@ -40,6 +41,7 @@ struct Inner {
     keeping: Mutex<()>,
     /// A device has answered, or is being asked.
     news: Arc<Notify>,
+    doors: Doors,
 }
 
 #[derive(Debug)]
@@ -144,6 +146,7 @@ impl Cameras {
             state: Mutex::new(state),
             keeping: Mutex::default(),
             news,
+            doors: Doors::default(),
         }));
         let found = cameras.settle(&[]);
         cameras.keep();
@@ -262,7 +265,7 @@ impl Cameras {
         state
             .by_id
             .values()
-            .find(|camera| camera.device_path.as_deref() == Some(path))
+            .find(|camera| camera.nodes.iter().any(|node| node == path))
             .map(|camera| camera.id)
     }
 
@@ -291,8 +294,17 @@ impl Cameras {
         state.seen.remove(&id);
         state.known.forget(id);
         drop(state);
+        self.0.doors.forget(id);
         self.keep();
         true
+    }
+
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.0.doors
+    }
+
+    pub(crate) fn detection_timeout(&self) -> Duration {
+        self.0.config.detection_timeout
     }
 
     fn lookout(&self) -> MutexGuard<'_, Lookout> {

@@ -46,6 +46,8 @@ pub(crate) struct Snapshot {
     pub(crate) tier1_timeout: Duration,
     /// Longest wait for the first picture of a stream started for it.
     pub(crate) tier2_timeout: Duration,
+    /// Longest wait for a picture straight from the camera.
+    pub(crate) tier3_timeout: Duration,
 }
 
 impl Config {
@@ -74,7 +76,8 @@ impl Config {
             format: section.choice("format", &[("jpg", PictureFormat::Jpg), ("png", PictureFormat::Png)]),
             quality: section.integer("quality", 85, 1..=100) as u8,
             tier1_timeout: section.duration_in("tier1_timeout", "500ms", patience.clone()),
-            tier2_timeout: section.duration_in("tier2_timeout", "3s", patience),
+            tier2_timeout: section.duration_in("tier2_timeout", "3s", patience.clone()),
+            tier3_timeout: section.duration_in("tier3_timeout", "5s", patience),
         };
         let limits = Limits::read(settings);
         Self {

@@ -2,6 +2,7 @@
 //! files are one thing.
 
 mod streams;
+mod usable;
 
 use std::{
     path::Path,
@@ -89,7 +90,7 @@ impl Controller {
         let cameras = Cameras::open(&config.cameras, config.data_dir.join(KNOWN_CAMERAS)).map_err(|e| {
             Error::new(Kind::Internal, "the list of known cameras cannot be read").with_private(e)
         })?;
-        let paths = Paths::start(config.paths.clone(), launcher, paths::Prepare::default(), authorize)
+        let paths = Paths::start(config.paths.clone(), launcher, usable::prepare(&cameras), authorize)
             .await
             .map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         let unread =
@@ -110,6 +111,7 @@ impl Controller {
         plugged.begin().map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         let snapshots = Snapshots {
             config: config.snapshot,
+            cameras: cameras.clone(),
             files: files.clone(),
             paths: paths.clone(),
             pictures: Pictures::start()?,
@@ -188,6 +190,10 @@ impl Controller {
                 }
             },
             error: camera.error.clone().or_else(|| stream.error.clone()),
+            notice: usable::notice(&camera, stream.fps),
+            identity: convert::identity(camera.identity),
+            wished: camera.wished,
+            chosen: convert::chosen(&camera),
             camera: listed,
             formats: camera.formats.clone(),
             sizes: camera.sizes.clone(),
@@ -213,19 +219,28 @@ impl Controller {
         self.usable(id)?;
         let taken = self.0.snapshots.take(id, request).await;
         self.0.recordings.counts.snapshot(taken.is_ok());
-        taken
+        match taken {
+            Err(error) => Err(self.explained(id, error).await),
+            taken => taken,
+        }
     }
 
     /// A picture of now that nobody keeps.
     pub async fn picture(&self, id: CameraId, request: &SnapshotRequest) -> Result<Picture> {
         self.usable(id)?;
-        self.0.snapshots.picture(id, request).await
+        match self.0.snapshots.picture(id, request).await {
+            Err(error) => Err(self.explained(id, error).await),
+            picture => picture,
+        }
     }
 
     /// Starts a recording; its file holds its first key frame when this returns.
     pub async fn start_recording(&self, id: CameraId, request: RecordingRequest) -> Result<RecordingStarted> {
         self.usable(id)?;
-        self.0.recordings.start(id, request).await
+        match self.0.recordings.start(id, request).await {
+            Err(error) => Err(self.explained(id, error).await),
+            started => started,
+        }
     }
 
     /// Stops a recording; its files are complete when this returns.
@@ -356,30 +371,6 @@ impl Controller {
     /// Turns true when the service stops.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stop.subscribe()
-    }
-
-    pub(crate) fn known(&self, id: CameraId) -> Result<cameras::Camera> {
-        self.0.cameras.get(id).ok_or_else(|| self.not_found(id, None, "there is no such camera"))
-    }
-
-    /// A camera from which frames can be had.
-    fn usable(&self, id: CameraId) -> Result<()> {
-        let camera = self.known(id)?;
-        match camera.status {
-            cameras::Status::Connected => Ok(()),
-            cameras::Status::Disconnected => {
-                Err(self.not_found(id, Some("DISCONNECTED"), "this camera is not plugged in"))
-            }
-            cameras::Status::Error => {
-                let kind = Kind::Dependency { dependency: "camera", retryable: false };
-                Err(Error::new(kind, camera.error.unwrap_or_else(|| "this camera cannot be used".into())))
-            }
-        }
-    }
-
-    fn not_found(&self, id: CameraId, state: Option<&'static str>, public: &str) -> Error {
-        let available = self.0.cameras.list().iter().map(|camera| camera.id).collect();
-        Error::new(Kind::CameraNotFound { device: Some(id), state, available }, public)
     }
 
     pub(crate) fn listed(&self, camera: &cameras::Camera) -> Camera {

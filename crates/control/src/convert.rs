@@ -6,8 +6,8 @@ use paths::PathName;
 
 use crate::{
     api::{
-        CameraKind, CameraStatus, FilePage, PictureFormat, RecordingDetail, RecordingFile, RecordingFormat,
-        RecordingStatus, SnapshotDetail, SnapshotFile, StreamState,
+        CameraIdentity, CameraKind, CameraStatus, Chosen, FilePage, PictureFormat, RecordingDetail,
+        RecordingFile, RecordingFormat, RecordingStatus, SnapshotDetail, SnapshotFile, StreamState,
     },
     error::{Error, Kind},
 };
@@ -65,6 +65,22 @@ pub(crate) fn camera_kind(kind: cameras::Kind) -> CameraKind {
         cameras::Kind::Rtsp => CameraKind::Rtsp,
         cameras::Kind::Test => CameraKind::Test,
     }
+}
+
+pub(crate) fn identity(identity: cameras::Identity) -> CameraIdentity {
+    match identity {
+        cameras::Identity::Serial => CameraIdentity::Serial,
+        cameras::Identity::UsbPort => CameraIdentity::UsbPort,
+        cameras::Identity::Bus => CameraIdentity::Bus,
+        cameras::Identity::Ambiguous => CameraIdentity::Ambiguous,
+        cameras::Identity::Name => CameraIdentity::Name,
+    }
+}
+
+/// What is asked of a camera that can be asked.
+pub(crate) fn chosen(camera: &cameras::Camera) -> Option<Chosen> {
+    let asked = camera.status == cameras::Status::Connected && camera.kind != cameras::Kind::Rtsp;
+    asked.then(|| Chosen { format: camera.format.clone(), size: camera.size, fps: camera.fps })
 }
 
 pub(crate) fn format_name(format: RecordingFormat) -> &'static str {

@@ -9,6 +9,7 @@ mod controller;
 mod convert;
 mod counts;
 mod data_dir;
+mod direct;
 pub mod doctor;
 mod error;
 pub mod events;

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use base::CameraId;
@@ -44,8 +44,8 @@ pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// The picture it shows.
-    pub(crate) unit: Arc<Unit>,
+    /// When what it shows reached the service.
+    pub(crate) captured: SystemTime,
 }
 
 struct Job {
@@ -127,7 +127,7 @@ impl Desk {
             PictureFormat::Png => frame.to_png(Some((width, height)), &mark),
         };
         let bytes = bytes.map_err(|e| no_picture().with_private(e))?;
-        Ok(Made { bytes, width, height, unit })
+        Ok(Made { bytes, width, height, captured: unit.captured })
     }
 }
 

@@ -182,6 +182,13 @@ impl Plugged {
         }
     }
 
+    /// Waits for the look that is under way, if it has found this camera and not made its stream yet.
+    pub(crate) fn follow_up(&self, camera: &Camera) {
+        if self.0.paths.status(&path_of(camera.id)).is_none() {
+            drop(self.0.looking.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
     fn put(&self, camera: &Camera) -> base::Result<()> {
         if let Some(source) = convert::source(camera) {
             return self.0.paths.put(path_of(camera.id), source);

@@ -1,5 +1,5 @@
-//! A picture of now: from the cached group of a running stream (tier 1), or from a stream started for
-//! it (tier 2).
+//! A picture of now: from the cached group of a running stream (tier 1), from a stream started for it (tier 2), or
+//! straight from the camera (tier 3): where no stream can be had, or nobody would be served by one.
 
 use std::{
     sync::Arc,
@@ -7,14 +7,16 @@ use std::{
 };
 
 use base::{CameraId, units::Size};
+use cameras::Cameras;
 use files::{Files, NewSnapshot};
 use media::Unit;
-use paths::{Lease, Paths, Popped, Purpose, TapKind};
+use paths::{Lease, Paths, Popped, Purpose, Steered, TapKind};
 
 use crate::{
     api::{Picture, PictureFormat, Snapshot, SnapshotRequest},
     config,
     convert::{self, path_of},
+    direct,
     error::{Error, Kind, Result},
     events::{Event, Events},
     pictures::{Made, Pictures, Wish},
@@ -24,6 +26,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshots {
     pub(crate) config: config::Snapshot,
+    pub(crate) cameras: Cameras,
     pub(crate) files: Files,
     pub(crate) paths: Paths,
     pub(crate) pictures: Pictures,
@@ -45,7 +48,7 @@ impl Snapshots {
         let format = self.format(&request);
         let (made, taken_at, tier) = self.make(device, &request, format).await?;
         let (size, file_size) = (Size { width: made.width, height: made.height }, made.bytes.len() as u64);
-        let captured_at = made.unit.captured;
+        let captured_at = made.captured;
         let new = NewSnapshot {
             device,
             taken: captured_at,
@@ -79,11 +82,72 @@ impl Snapshots {
     /// A picture that nobody keeps.
     pub(crate) async fn picture(&self, device: CameraId, request: &SnapshotRequest) -> Result<Picture> {
         let (made, _, _) = self.make(device, request, self.format(request)).await?;
-        Ok(Picture { bytes: made.bytes, captured_at: made.unit.captured })
+        Ok(Picture { bytes: made.bytes, captured_at: made.captured })
     }
 
     /// The picture, when it was taken from the stream, and how the stream was had.
     async fn make(
+        &self,
+        device: CameraId,
+        request: &SnapshotRequest,
+        format: PictureFormat,
+    ) -> Result<(Made, SystemTime, u8)> {
+        let alone = self.media_server_is_down() && self.paths.rests(&path_of(device));
+        if alone && self.cameras.can_grab(device) {
+            // Nobody could be served by a stream: none is begun for one picture.
+            match self.straight(device, request, format).await {
+                Ok(made) => return Ok((made, SystemTime::now(), 3)),
+                Err(error) => tracing::debug!(%device, %error, "no picture straight from the camera"),
+            }
+        }
+        match self.streamed(device, request, format).await {
+            // Somebody else has it: the camera would say the same again.
+            Err(error) if !alone && may_do_without(&error) && self.cameras.can_grab(device) => {
+                tracing::info!(%device, %error, "no picture from a stream: straight from the camera then");
+                match self.straight(device, request, format).await {
+                    Ok(made) => Ok((made, SystemTime::now(), 3)),
+                    Err(second) => {
+                        tracing::info!(%device, error = %second, "nor straight from the camera");
+                        Err(error)
+                    }
+                }
+            }
+            streamed => streamed,
+        }
+    }
+
+    fn media_server_is_down(&self) -> bool {
+        let steered = self.paths.steered();
+        steered.is_some_and(|steered| matches!(*steered.borrow(), Steered::Down(_)))
+    }
+
+    /// A picture straight from the camera, once no stream of ours has it.
+    async fn straight(
+        &self,
+        device: CameraId,
+        request: &SnapshotRequest,
+        format: PictureFormat,
+    ) -> Result<Made> {
+        let name = path_of(device);
+        let limit = self.config.tier3_timeout.max(until(request));
+        let rested = tokio::time::timeout(limit, self.paths.rest(&name)).await;
+        rested.map_err(|_| late())?;
+        let wish = direct::Wish {
+            device,
+            format,
+            quality: request.quality,
+            usual_quality: self.config.quality,
+            width: request.width,
+            height: request.height,
+            quarter_turns: self.cameras.get(device).map_or(0, |camera| camera.quarter_turns),
+            not_before: request.not_before,
+        };
+        let paths = self.paths.clone();
+        let grabbed = self.cameras.grab(device, limit, move || paths.rests(&name), direct::maker(wish)).await;
+        grabbed.map_err(|e| convert::path_error(&e, device))
+    }
+
+    async fn streamed(
         &self,
         device: CameraId,
         request: &SnapshotRequest,
@@ -154,6 +218,11 @@ impl Snapshots {
         };
         tokio::time::timeout(patience.max(until(request)), wait).await.unwrap_or_else(|_| Err(late()))
     }
+}
+
+/// Might the camera give what its stream does not?
+fn may_do_without(error: &Error) -> bool {
+    matches!(error.kind, Kind::Dependency { .. })
 }
 
 fn extension(format: PictureFormat) -> &'static str {

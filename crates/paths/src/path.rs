@@ -386,6 +386,19 @@ impl Paths {
         self.find(name).is_some_and(|path| path.wish(Instant::now()).0.wanted)
     }
 
+    /// Does nobody need this path's frames, and does its source not run? One that failed rests until it is tried again.
+    pub fn rests(&self, name: &PathName) -> bool {
+        let at_rest = |path: Arc<Path>| at_rest(path.phase_now()) && !path.wish(Instant::now()).0.wanted;
+        self.find(name).is_none_or(at_rest)
+    }
+
+    /// Waits until the source does not run.
+    pub async fn rest(&self, name: &PathName) {
+        let Some(mut phase) = self.find(name).map(|path| path.phase()) else { return };
+        // An error: the path is gone, and its source with it.
+        let _ = phase.wait_for(|phase| at_rest(phase.state)).await;
+    }
+
     /// Asks for frames and waits until they flow. The lease keeps them coming until it is dropped.
     ///
     /// Fails with [`Kind::NotFound`], [`Kind::Timeout`] after the purpose's start time-out, or with what was wrong as
@@ -430,6 +443,10 @@ impl Paths {
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task)
     }
+}
+
+fn at_rest(state: State) -> bool {
+    matches!(state, State::Idle | State::Failed)
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::CameraId;
+use base::{CameraId, units::Size};
 
 use super::Sources;
 use crate::{
-    camera::{Camera, Kind, Mode, Source, Status},
+    camera::{Camera, Identity, Kind, Mode, Source, Status},
     config::{Config, Configured, Match, Origin, Override, Wanted},
     known::{Entry, Known},
     test_picture,
@@ -41,19 +41,32 @@ pub(super) fn listed(
         };
         (0..=u16::MAX).map(CameraId).find(free)
     };
+    let devices = gathered(found);
     let named_alike = |one: &Found, other: &Found| one.name == other.name && one.serial == other.serial;
-    let alone: Vec<bool> = found
+    let alike = |of: &Found, same: &dyn Fn(&Found, &Found) -> bool| {
+        devices.iter().filter(|(other, _)| same(of, other)).count() > 1
+    };
+    let alike: Vec<(bool, bool)> = devices
         .iter()
-        .map(|device| found.iter().filter(|other| named_alike(device, other)).count() == 1)
+        .map(|(device, _)| {
+            let same_key = |one: &Found, other: &Found| key_of(one) == key_of(other);
+            (alike(device, &named_alike), alike(device, &same_key))
+        })
         .collect();
-    for (device, alone) in found.into_iter().zip(alone) {
+    for ((device, more), (named_alike, ambiguous)) in devices.into_iter().zip(alike) {
+        let alone = !named_alike;
         let mut key = key_of(&device);
-        // Twins in the same port of two hubs, say: told apart only by the order of their nodes.
-        let ambiguous = !keys.insert(key.clone());
-        if ambiguous {
+        // Twins in one USB device, say: told apart only by the order of their nodes.
+        if !keys.insert(key.clone()) {
             key = format!("{key}#{}", device.number);
             keys.insert(key.clone());
         }
+        let identity = match (ambiguous, &device.serial, &device.bus_info) {
+            (true, ..) => Identity::Ambiguous,
+            (_, Some(_), _) if alone => Identity::Serial,
+            (.., Some(bus)) if bus.starts_with("usb-") => Identity::UsbPort,
+            _ => Identity::Bus,
+        };
         let of_device = |over: &&Override| match &over.of {
             Match::UsbPort(port) => device.bus_info.as_deref() == Some(port.as_str()),
             Match::Serial(serial) => device.serial.as_deref() == Some(serial.as_str()),
@@ -77,7 +90,7 @@ pub(super) fn listed(
         let Some(id) = id else { break };
         let over = over.or_else(|| of_id(config, id));
         let serial = device.serial.clone();
-        let mut camera = camera_of(id, device, over, config.defaults, ambiguous);
+        let mut camera = camera_of(id, device, &more, over, config.defaults, identity);
         known.note(Entry { id, key, serial, name: camera.name.clone(), kind: Kind::V4l2, seen: None });
         named(&mut camera, over, given.names);
         by_id.insert(id, camera);
@@ -101,6 +114,21 @@ pub(super) fn listed(
         }
     }
     by_id
+}
+
+/// The nodes of each camera: the first, which gives it its identity, and the others.
+fn gathered(found: Vec<Found>) -> Vec<(Found, Vec<Found>)> {
+    let mut devices: Vec<(Found, Vec<Found>)> = Vec::new();
+    for node in found {
+        let of_it = |(first, more): &&mut (Found, Vec<Found>)| {
+            first.is_of_one_with(&node) && more.iter().all(|other| other.is_of_one_with(&node))
+        };
+        match devices.iter_mut().find(of_it) {
+            Some((_, more)) => more.push(node),
+            None => devices.push((node, Vec::new())),
+        }
+    }
+    devices
 }
 
 /// What tells a device from others without a serial number: its name and where it is plugged in.
@@ -129,46 +157,80 @@ fn wanted(over: Option<&Override>, defaults: Wanted) -> Wanted {
     }
 }
 
+fn wished(wanted: Wanted) -> (Size, f64) {
+    (wanted.size, f64::from(wanted.fps))
+}
+
 fn camera_of(
     id: CameraId,
     device: Found,
+    more: &[Found],
     over: Option<&Override>,
     defaults: Wanted,
-    ambiguous: bool,
+    identity: Identity,
 ) -> Camera {
     let wanted = wanted(over, defaults);
     let only = over.and_then(|over| over.format.as_deref());
-    let choice = device.modes.as_deref().map_err(Clone::clone).and_then(|modes| {
-        v4l2::choose(modes, wanted, only).ok_or_else(|| match only {
+    let nodes = || std::iter::once(&device).chain(more);
+    // One node that can be used is enough.
+    let usable: Vec<v4l2::Mode> =
+        nodes().filter_map(|node| node.modes.as_deref().ok()).flatten().cloned().collect();
+    let choice = match &device.modes {
+        Err(why) if usable.is_empty() => Err(why.clone()),
+        _ => v4l2::choose(&usable, wanted, only).ok_or_else(|| match only {
             None => "it offers no picture format and size that can be used".to_owned(),
             Some(format) => format!("it does not offer the configured format {format}"),
-        })
-    });
+        }),
+    };
     let (status, error) = match &choice {
         Ok(_) => (Status::Connected, None),
         Err(why) => (Status::Error, Some(why.clone())),
     };
     let choice = choice.unwrap_or_default();
-    let mode = |mode: v4l2::Mode| Mode {
+    let path_of = |choice: &v4l2::Choice| {
+        let has = |node: &&Found| {
+            node.modes.as_ref().is_ok_and(|modes| modes.iter().any(|mode| choice.is_of(mode)))
+        };
+        nodes().find(has).unwrap_or(&device).path.clone()
+    };
+    let asked = |choice: &v4l2::Choice| {
+        Some(v4l2::Ask { path: path_of(choice), format: choice.code?, size: choice.size?, rate: choice.rate })
+    };
+    let mut formats: Vec<String> = Vec::new();
+    for format in nodes().flat_map(|node| &node.formats) {
+        if !formats.contains(format) {
+            formats.push(format.clone());
+        }
+    }
+    let mut sizes: Vec<Size> = nodes().flat_map(|node| node.sizes.iter().copied()).collect();
+    let area = |size: &Size| (u64::from(size.width) * u64::from(size.height), size.width);
+    sizes.sort_by_key(|size| std::cmp::Reverse(area(size)));
+    sizes.dedup();
+    let mode = |mode: &v4l2::Mode| Mode {
         format: mode.format.to_string(),
         size: mode.size,
         fps: mode.rates.iter().map(|rate| rate.per_second()).collect(),
     };
     Camera {
         id,
-        name: device.name,
+        name: device.name.clone(),
         kind: Kind::V4l2,
+        wished: wished(wanted),
         size: choice.size.unwrap_or(wanted.size),
         fps: choice.rate.map_or(f64::from(wanted.fps), v4l2::Rate::per_second),
-        source: Source::Ffmpeg { input: choice.input(&device.path), copy_h264: choice.is_h264() },
-        formats: device.formats,
-        sizes: device.sizes,
-        modes: device.modes.unwrap_or_default().into_iter().map(mode).collect(),
+        source: Source::Ffmpeg { input: choice.input(&path_of(&choice)), copy_h264: choice.is_h264() },
+        formats,
+        sizes,
+        modes: usable.iter().map(mode).collect(),
         bitrate_bps: over.and_then(|over| over.bitrate_bps),
         quarter_turns: over.map_or(0, |over| over.quarter_turns),
-        ambiguous,
+        identity,
         status,
         error,
+        format: choice.code.map(|code| code.to_string()),
+        stream: asked(&choice),
+        still: v4l2::choose_still(&usable, wanted, only).and_then(|choice| asked(&choice)),
+        nodes: nodes().map(|node| node.path.clone()).collect(),
         device_path: Some(device.path),
         driver: device.driver,
         bus_info: device.bus_info,
@@ -188,6 +250,7 @@ fn configured(id: CameraId, source: &Configured, over: Option<&Override>, defaul
         sizes: if kind == Kind::Test { vec![picture.size] } else { Vec::new() },
         fps: f64::from(picture.fps),
         size: picture.size,
+        wished: wished(picture),
         source: source_of,
         bitrate_bps: over.and_then(|over| over.bitrate_bps),
         quarter_turns: over.map_or(0, |over| over.quarter_turns),
@@ -200,9 +263,15 @@ fn configured(id: CameraId, source: &Configured, over: Option<&Override>, defaul
 fn gone(entry: &Entry, before: Option<&Camera>, defaults: Wanted) -> Camera {
     match before {
         // What it offers is still known.
-        Some(camera) => {
-            Camera { status: Status::Disconnected, error: None, device_path: None, ..camera.clone() }
-        }
+        Some(camera) => Camera {
+            status: Status::Disconnected,
+            error: None,
+            device_path: None,
+            nodes: Vec::new(),
+            stream: None,
+            still: None,
+            ..camera.clone()
+        },
         None => nothing(entry.id, &entry.name, entry.kind, defaults),
     }
 }
@@ -213,6 +282,7 @@ fn nothing(id: CameraId, name: &str, kind: Kind, picture: Wanted) -> Camera {
         id,
         name: name.to_owned(),
         kind,
+        wished: wished(picture),
         size: picture.size,
         fps: f64::from(picture.fps),
         source: Source::Ffmpeg { input: Vec::new(), copy_h264: false },
@@ -221,9 +291,13 @@ fn nothing(id: CameraId, name: &str, kind: Kind, picture: Wanted) -> Camera {
         modes: Vec::new(),
         bitrate_bps: None,
         quarter_turns: 0,
-        ambiguous: false,
+        identity: if kind == Kind::V4l2 { Identity::Bus } else { Identity::Name },
         status: Status::Disconnected,
         error: None,
+        format: None,
+        nodes: Vec::new(),
+        stream: None,
+        still: None,
         device_path: None,
         driver: None,
         bus_info: None,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    camera::Kind,
+    camera::{Identity, Kind, Source},
     known::Entry,
     look::tests::{Desk, Does},
     v4l2::{self, Found, is_known_format},
@@ -27,6 +27,7 @@ fn device(number: u16, name: &str, bus: &str) -> Found {
     Found {
         name: name.into(),
         bus_info: Some(bus.into()),
+        formats: vec!["MJPEG".into()],
         modes: Ok(vec![v4l2::Mode::example(size)]),
         ..Found::unusable(number, format!("/dev/video{number}").into(), "")
     }
@@ -122,7 +123,9 @@ fn a_serial_number_that_many_share_is_none() {
     let mut house = House::new(&json!({}));
     assert_eq!(house.look(vec![cheap(0, "usb-1"), cheap(1, "usb-2")]), "+0 +1");
     assert_eq!(house.look(vec![cheap(0, "usb-2")]), "-0 ~1", "the port tells which one is left");
-    assert_eq!(house.look(vec![cheap(0, "usb-2"), cheap(1, "usb-1")]), "+0");
+    // The number tells again, as long as nobody else has it.
+    assert_eq!(house.by_id[&CameraId(1)].identity, Identity::Serial);
+    assert_eq!(house.look(vec![cheap(0, "usb-2"), cheap(1, "usb-1")]), "+0 ~1");
     assert_eq!(
         (house.node(0), house.node(1)),
         (Some(Path::new("/dev/video1")), Some(Path::new("/dev/video0")))
@@ -133,7 +136,42 @@ fn a_serial_number_that_many_share_is_none() {
 fn twins_are_told_apart_by_order_only_and_say_so() {
     let mut house = House::new(&json!({}));
     assert_eq!(house.look(vec![device(0, "A", "usb-1"), device(1, "A", "usb-1")]), "+0 +1");
-    assert!(!house.by_id[&CameraId(0)].ambiguous && house.by_id[&CameraId(1)].ambiguous);
+    assert_eq!([0, 1].map(|id| house.by_id[&CameraId(id)].identity), [Identity::Ambiguous; 2]);
+    assert_eq!(house.look(vec![device(0, "A", "usb-1")]), "~0 -1");
+    assert_eq!(house.by_id[&CameraId(0)].identity, Identity::UsbPort);
+}
+
+#[test]
+fn raw_and_h264_nodes_are_one_camera_that_asks_each_for_what_it_has() {
+    let raw = || Found { serial: Some("s1".into()), ..device(0, "A", "usb-0000:00:14.0-1") };
+    let h264 = || {
+        let size = Size { width: 1280, height: 720 };
+        let mode = v4l2::Mode { format: v4l2::FourCc(*b"H264"), ..v4l2::Mode::example(size) };
+        Found {
+            number: 2,
+            path: "/dev/video2".into(),
+            formats: vec!["H264".into()],
+            modes: Ok(vec![mode]),
+            ..raw()
+        }
+    };
+    let mut house = House::new(&json!({}));
+    assert_eq!(house.look(vec![raw(), h264()]), "+0");
+    let camera = &house.by_id[&CameraId(0)];
+    assert_eq!((camera.identity, camera.modes.len()), (Identity::Serial, 2));
+    assert_eq!(camera.formats, ["MJPEG", "H264"]);
+    let Source::Ffmpeg { input, copy_h264: true } = &camera.source else { panic!("{camera:?}") };
+    assert!(input.join(" ").ends_with("-video_size 1280x720 -framerate 30 -i /dev/video2"), "{input:?}");
+    assert_eq!(camera.still.as_ref().map(|ask| ask.path.as_path()), Some(Path::new("/dev/video0")));
+    assert_eq!(camera.nodes.len(), 2);
+    // One of them may be slower than the other, or not be permitted.
+    assert_eq!(house.look(vec![raw()]), "~0");
+    let closed = Found { modes: Err("no permission".into()), ..h264() };
+    assert_eq!(house.look(vec![raw(), closed]), "~0");
+    assert_eq!(house.look(vec![h264()]), "~0", "the raw one is gone");
+    // What offers the same twice is two cameras.
+    let twin = Found { number: 1, path: "/dev/video1".into(), ..raw() };
+    assert_eq!(house.look(vec![raw(), twin]), "~0 +1");
 }
 
 #[test]

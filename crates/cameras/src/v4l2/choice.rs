@@ -28,6 +28,7 @@ const H264: &str = "h264";
 /// What to ask for. What is `None` is left to the device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Choice {
+    pub(crate) code: Option<FourCc>,
     /// ffmpeg's name of the format.
     pub(crate) format: Option<&'static str>,
     pub(crate) size: Option<Size>,
@@ -38,6 +39,11 @@ impl Choice {
     /// The camera gives H.264, to be passed on as it is.
     pub(crate) fn is_h264(&self) -> bool {
         self.format == Some(H264)
+    }
+
+    /// Is it one of what this mode offers?
+    pub(crate) fn is_of(&self, mode: &Mode) -> bool {
+        (self.code, self.size) == (Some(mode.format), Some(mode.size))
     }
 
     /// ffmpeg's arguments up to and including `-i X`. Without `-fflags nobuffer`: it drops what was
@@ -73,7 +79,18 @@ pub(crate) fn choose(modes: &[Mode], wanted: Wanted, only: Option<&str>) -> Opti
         let slow = !mode.rates.is_empty() && !mode.rates.iter().any(|rate| reaches(*rate, wanted.fps));
         (FORMATS[rank].1 != H264 && slow, rank)
     })?;
-    Some(Choice { format: Some(FORMATS[rank].1), size: Some(size), rate: rate(&mode.rates, wanted.fps) })
+    Some(Choice {
+        code: Some(mode.format),
+        format: Some(FORMATS[rank].1),
+        size: Some(size),
+        rate: rate(&mode.rates, wanted.fps),
+    })
+}
+
+/// The same where pictures are not to be decoded from a stream: all but H.264.
+pub(crate) fn choose_still(modes: &[Mode], wanted: Wanted, only: Option<&str>) -> Option<Choice> {
+    let modes: Vec<Mode> = modes.iter().filter(|mode| &mode.format.0 != b"H264").cloned().collect();
+    choose(&modes, wanted, only.filter(|only| *only != H264))
 }
 
 /// Is it a format that [`choose`] can be told to take?
@@ -153,6 +170,11 @@ mod tests {
             assert_eq!(got, want, "{offered}");
         }
         assert_eq!(choose(&[], wanted, None), None);
+        let both = modes("H264 1280x720 30 / MJPG 640x360 30");
+        for only in [None, Some("h264"), Some("mjpeg")] {
+            assert_eq!(choose_still(&both, wanted, only).unwrap().format, Some("mjpeg"), "{only:?}");
+        }
+        assert_eq!(choose_still(&both[..1], wanted, None), None);
     }
 
     #[test]

@@ -1,13 +1,20 @@
 //! Looking for V4L2 capture devices: which nodes are cameras, what they offer and what to ask of them.
 
 mod choice;
+mod grab;
+mod holder;
 mod offer;
 mod refusal;
 #[expect(unsafe_code, reason = "ioctls: the only door to a driver")]
 mod sys;
 mod sysfs;
 
-pub(crate) use choice::{choose, is_known_format};
+pub(crate) use choice::{Choice, choose, choose_still, is_known_format};
+pub(crate) use grab::Ask;
+pub use grab::Grabbed;
+pub use holder::{Holder, holders};
+#[cfg(test)]
+pub(crate) use offer::FourCc;
 pub(crate) use offer::{Mode, Rate};
 pub(crate) use sysfs::{Kin, kin};
 
@@ -154,6 +161,15 @@ fn unusable(number: u16, path: &Path, sys_root: &Path, why: &str) -> Option<Foun
 }
 
 impl Found {
+    /// Are these two nodes of one camera? Raw and H.264 are often two, and so are the sensors of one with several.
+    /// What offers the same twice is two cameras in one USB device.
+    pub(crate) fn is_of_one_with(&self, other: &Self) -> bool {
+        let is_usb = self.bus_info.as_deref().is_some_and(|bus| bus.starts_with("usb-"));
+        let same =
+            (&self.bus_info, &self.name, &self.serial) == (&other.bus_info, &other.name, &other.serial);
+        is_usb && same && self.formats != other.formats
+    }
+
     /// A device of which no more is known than that it is there.
     pub(crate) fn unusable(number: u16, path: PathBuf, why: &str) -> Self {
         Self {

@@ -45,6 +45,32 @@ pub struct Camera {
     pub fps: f64,
 }
 
+/// By what a camera is known again when it is plugged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameraIdentity {
+    /// Its USB serial number.
+    Serial,
+    /// The USB port.
+    UsbPort,
+    /// Where its driver says it is.
+    Bus,
+    /// Nothing tells it from another one here.
+    Ambiguous,
+    /// Its name in the configuration.
+    Name,
+}
+
+/// What is asked of a camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// Pixel format, such as `MJPEG`; `None`: there is no choice.
+    pub format: Option<String>,
+    /// In pixels.
+    pub size: Size,
+    /// Frames a second.
+    pub fps: f64,
+}
+
 /// Everything known of one camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CameraDetail {
@@ -62,6 +88,14 @@ pub struct CameraDetail {
     pub last_seen: SystemTime,
     /// Why it is unusable, for a person.
     pub error: Option<String>,
+    /// It works, but something is to be said of it, for a person.
+    pub notice: Option<String>,
+    /// By what it is known again.
+    pub identity: CameraIdentity,
+    /// Size and frames a second that are wished for.
+    pub wished: (Size, f64),
+    /// What is asked of it instead of that, or just that; `None`: it chooses itself.
+    pub chosen: Option<Chosen>,
     /// Host details (device path and the like), for an admin who asked for them only.
     pub debug: Option<String>,
 }

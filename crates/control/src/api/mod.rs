@@ -9,7 +9,7 @@ mod storage;
 mod streams;
 mod system;
 
-pub use cameras::{Camera, CameraDetail, CameraKind, CameraModes, CameraStatus};
+pub use cameras::{Camera, CameraDetail, CameraIdentity, CameraKind, CameraModes, CameraStatus, Chosen};
 pub use files::{FilePage, FileQuery, StoredFile};
 pub use pictures::{Picture, PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};
 pub use recordings::{

@@ -46,7 +46,7 @@ pub struct Snapshot {
     pub captured_at: SystemTime,
     /// How old the picture was when it was taken from the stream.
     pub age: Duration,
-    /// 1: from a running stream; 2: the stream was started for it.
+    /// 1: from a running stream; 2: the stream was started for it; 3: straight from the camera.
     pub tier: u8,
     /// From the call to the file.
     pub latency: Duration,

@@ -19,7 +19,10 @@ impl Controller {
     /// flow. `principal`: any text that always means the same caller.
     pub async fn start_streaming(&self, id: CameraId, principal: &str) -> Result<StreamingStarted> {
         self.usable(id)?;
-        self.0.leases.start(id, principal).await
+        match self.0.leases.start(id, principal).await {
+            Err(error) => Err(self.explained(id, error).await),
+            started => started,
+        }
     }
 
     /// Keeps it ready for `principal` no longer; what others need goes on.

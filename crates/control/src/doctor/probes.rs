@@ -10,6 +10,7 @@ use std::{
 };
 
 use base::CameraId;
+pub(super) use cameras::Holder;
 use paths::{Ffmpeg, Launcher};
 
 use super::{Finding, findings};
@@ -20,9 +21,6 @@ use crate::{
     convert,
     data_dir::LOCK,
 };
-
-/// Processes looked at while the holders of a device are sought.
-const MAX_PROCESSES: usize = 65_536;
 
 /// All that is looked at.
 #[derive(Debug)]
@@ -85,13 +83,6 @@ pub struct Node {
     pub(super) group: Option<String>,
     /// As far as they can be seen: others' programs are visible to root only.
     pub(super) holders: Vec<Holder>,
-}
-
-/// A program that has a device open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Holder {
-    pub(super) pid: u32,
-    pub(super) program: String,
 }
 
 #[derive(Debug)]
@@ -187,7 +178,7 @@ fn node(path: PathBuf) -> Node {
         uid: of(fs::Metadata::uid),
         gid,
         group: name_in(Path::new("/etc/group"), gid),
-        holders: holders(Path::new("/proc"), &path),
+        holders: cameras::holders(&path),
         path,
     }
 }
@@ -211,21 +202,6 @@ fn user() -> User {
     let own = numbers("Gid:").get(1).copied();
     let name = name_in(Path::new("/etc/passwd"), uid).unwrap_or_else(|| uid.to_string());
     User { name, uid, gids: numbers("Groups:").into_iter().chain(own).collect() }
-}
-
-/// Programs that have `path` open, other than this one.
-fn holders(proc_root: &Path, path: &Path) -> Vec<Holder> {
-    let entries = fs::read_dir(proc_root).into_iter().flatten().flatten().take(MAX_PROCESSES);
-    entries
-        .filter_map(|entry| {
-            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let mut open = fs::read_dir(entry.path().join("fd")).ok()?.flatten();
-            let has_it = open.any(|fd| fs::read_link(fd.path()).is_ok_and(|target| target == path));
-            let program = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            let program: String = program.trim().chars().filter(|c| !c.is_control()).collect();
-            (has_it && pid != std::process::id()).then_some(Holder { pid, program })
-        })
-        .collect()
 }
 
 /// The folder itself, or whatever is nearest above it.
@@ -259,27 +235,7 @@ fn is_held(data_dir: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
-
-    #[test]
-    fn who_has_a_device_open_is_found_in_proc() {
-        let root = tempfile::tempdir().unwrap();
-        let process = |pid: &str, comm: &str, target: &str| {
-            let fd = root.path().join(pid).join("fd");
-            fs::create_dir_all(&fd).unwrap();
-            fs::write(root.path().join(pid).join("comm"), format!("{comm}\n")).unwrap();
-            symlink(target, fd.join("3")).unwrap();
-        };
-        process("17", "cheese", "/dev/video0");
-        process("18", "cat", "/dev/video01");
-        process("self", "me", "/dev/video0");
-        process(&std::process::id().to_string(), "me", "/dev/video0");
-        let found = holders(root.path(), Path::new("/dev/video0"));
-        assert_eq!(found, [Holder { pid: 17, program: "cheese".into() }]);
-        assert_eq!(holders(&root.path().join("none"), Path::new("/dev/video0")), []);
-    }
 
     #[test]
     fn a_folder_is_tried_where_it_would_be_made_and_nothing_is_left() {

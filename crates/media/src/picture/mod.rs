@@ -98,6 +98,14 @@ impl Frame {
         }
     }
 
+    /// Turned clockwise by so many quarters.
+    pub fn turned(self, quarters: u8) -> Self {
+        let (width, height) =
+            if quarters % 2 == 1 { (self.height, self.width) } else { (self.width, self.height) };
+        let [y, u, v] = [&self.y, &self.u, &self.v].map(|plane| plane.turned(quarters));
+        Self { width, height, y, u, v, ..self }
+    }
+
     /// `None` when it has that size already.
     fn resized(&self, size: Option<(u32, u32)>) -> Result<Option<Self>, Failed> {
         let Some((width, height)) = size else { return Ok(None) };

@@ -55,6 +55,24 @@ impl Plane {
         [luma, grey.clone(), grey]
     }
 
+    /// Turned clockwise by so many quarters.
+    pub(super) fn turned(&self, quarters: u8) -> Self {
+        let (width, height) = (self.width, self.height);
+        let at = |x: usize, y: usize| self.samples[y * width + x];
+        match quarters % 4 {
+            1 => {
+                let samples = (0..width).flat_map(|x| (0..height).rev().map(move |y| at(x, y))).collect();
+                Self { width: height, height: width, samples }
+            }
+            2 => Self { samples: self.samples.iter().rev().copied().collect(), ..*self },
+            3 => {
+                let samples = (0..width).rev().flat_map(|x| (0..height).map(move |y| at(x, y))).collect();
+                Self { width: height, height: width, samples }
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// Width and height in samples.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.width, self.height)

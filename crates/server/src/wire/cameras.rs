@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use control::{
     CameraId,
-    api::{self, CameraKind, CameraStatus, PictureFormat, SnapshotRequest},
+    api::{self, CameraIdentity, CameraKind, CameraStatus, PictureFormat, SnapshotRequest},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -115,10 +115,65 @@ pub(crate) struct CameraStatusOf {
     metrics: Metrics,
     recording: Recording,
     last_seen: String,
+    /// By what it is known again: `serial`, `usb_port`, `bus`, `name`, or `ambiguous`, when nothing tells it from another.
+    identity: &'static str,
+    stream: CameraStream,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// It works, but something is to be said of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     debug: Option<String>,
+}
+
+/// What was wished for, what was asked of the camera instead, and what comes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CameraStream {
+    wished: PictureOf,
+    /// Absent where the camera chooses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen: Option<PictureOf>,
+    /// Absent while nothing runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured_fps: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_frame_age_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct PictureOf {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    resolution: String,
+    fps: Number,
+}
+
+impl CameraStream {
+    fn new(detail: &api::CameraDetail) -> Self {
+        let (size, fps) = detail.wished;
+        let chosen = detail.chosen.clone();
+        Self {
+            wished: PictureOf { format: None, resolution: size.to_string(), fps: rate(fps) },
+            chosen: chosen.map(|chosen| PictureOf {
+                format: chosen.format,
+                resolution: chosen.size.to_string(),
+                fps: rate(chosen.fps),
+            }),
+            measured_fps: detail.stream.fps.map(rate),
+            last_frame_age_ms: detail.stream.last_frame_age.map(|age| age.as_millis() as u64),
+        }
+    }
+}
+
+fn identity(identity: CameraIdentity) -> &'static str {
+    match identity {
+        CameraIdentity::Serial => "serial",
+        CameraIdentity::UsbPort => "usb_port",
+        CameraIdentity::Bus => "bus",
+        CameraIdentity::Ambiguous => "ambiguous",
+        CameraIdentity::Name => "name",
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -150,11 +205,15 @@ impl CameraStatusOf {
     /// `debug`: the caller is an admin who asked for it.
     pub(crate) fn new(detail: api::CameraDetail, debug: bool, urls: &UrlBase) -> Self {
         let uptime = detail.stream.started_at.and_then(|at| SystemTime::now().duration_since(at).ok());
+        let stream = CameraStream::new(&detail);
         let (filename, recording_id, elapsed) = match detail.recording {
             Some(active) => (Some(active.filename), Some(active.recording_id), Some(seconds(active.elapsed))),
             None => (None, None, None),
         };
         Self {
+            identity: identity(detail.identity),
+            stream,
+            notice: detail.notice,
             camera: Camera::new(detail.camera, urls),
             capabilities: Capabilities {
                 formats: detail.formats,

@@ -2,6 +2,10 @@
 //! `include/uapi/linux/videodev2.h`; their meaning is in the kernel's "Video for Linux API",
 //! section 7 (function reference). Nothing is decided here.
 
+mod stream;
+
+pub(super) use stream::{Layout, Stream};
+
 use std::{
     fs::{File, OpenOptions},
     os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
@@ -89,7 +93,10 @@ struct RawCurrentBody {
     width: u32,
     height: u32,
     pixel_format: u32,
-    rest: [u8; 188],
+    // Of `v4l2_pix_format` alone.
+    field: u32,
+    bytes_per_line: u32,
+    rest: [u8; 180],
 }
 
 // The kernel copies by the size in the ioctl's number: a wrong one would be ENOTTY at best.
@@ -237,7 +244,14 @@ impl Device {
 
     /// Pixel format and size that are set now.
     pub(super) fn current(&self, capture: Capture) -> Result<(u32, Size), Errno> {
-        let body = RawCurrentBody { width: 0, height: 0, pixel_format: 0, rest: [0; 188] };
+        let body = RawCurrentBody {
+            width: 0,
+            height: 0,
+            pixel_format: 0,
+            field: 0,
+            bytes_per_line: 0,
+            rest: [0; 180],
+        };
         let mut raw = RawCurrent { buffer_type: capture.buffer_type(), body };
         // SAFETY: as in `capability`.
         unsafe { vidioc_g_fmt(self.0.as_raw_fd(), &raw mut raw) }?;

@@ -1,0 +1,88 @@
+//! Can a camera be used, and if not, why? What a stream or a picture was refused for, in the contract's words.
+
+use base::CameraId;
+use cameras::Cameras;
+use paths::{Attempt, Prepare};
+
+use super::Controller;
+use crate::error::{Error, Kind, Result};
+
+impl Controller {
+    pub(crate) fn known(&self, id: CameraId) -> Result<cameras::Camera> {
+        self.0.cameras.get(id).ok_or_else(|| self.not_found(id, None, "there is no such camera"))
+    }
+
+    /// A camera from which frames can be had.
+    pub(super) fn usable(&self, id: CameraId) -> Result<()> {
+        let camera = self.known(id)?;
+        match camera.status {
+            cameras::Status::Connected => {
+                // Found this moment: its stream is about to be made.
+                self.0.plugged.follow_up(&camera);
+                Ok(())
+            }
+            cameras::Status::Disconnected => Err(self.unplugged(id)),
+            cameras::Status::Error => {
+                let kind = Kind::Dependency { dependency: "camera", retryable: false };
+                Err(Error::new(kind, camera.error.unwrap_or_else(|| "this camera cannot be used".into())))
+            }
+        }
+    }
+
+    /// What a call was refused for, now that the world may be another: the camera may have been pulled while it was
+    /// waited for, and who holds it can be looked up.
+    pub(super) async fn explained(&self, id: CameraId, error: Error) -> Error {
+        let unplugged = || {
+            let camera = self.0.cameras.get(id);
+            camera.is_some_and(|camera| camera.status == cameras::Status::Disconnected)
+        };
+        match error.kind {
+            Kind::Dependency { dependency: "camera", .. } | Kind::Internal if unplugged() => {
+                self.unplugged(id).with_private(error)
+            }
+            Kind::DeviceBusy { device, holder: None } => {
+                let cameras = self.0.cameras.clone();
+                let holder = tokio::task::spawn_blocking(move || cameras.holder(device)).await.ok().flatten();
+                Error { kind: Kind::DeviceBusy { device, holder }, ..error }
+            }
+            _ => error,
+        }
+    }
+
+    fn unplugged(&self, id: CameraId) -> Error {
+        self.not_found(id, Some("DISCONNECTED"), "this camera is not plugged in")
+    }
+
+    fn not_found(&self, id: CameraId, state: Option<&'static str>, public: &str) -> Error {
+        let available = self.0.cameras.list().iter().map(|camera| camera.id).collect();
+        Error::new(Kind::CameraNotFound { device: Some(id), state, available }, public)
+    }
+}
+
+/// Fewer than so many of the frames it was asked for are worth a word.
+const FEW: f64 = 0.6;
+
+/// What is to be said of a camera that works. `fps`: as measured.
+pub(super) fn notice(camera: &cameras::Camera, fps: Option<f64>) -> Option<String> {
+    let measured = fps.filter(|_| camera.kind == cameras::Kind::V4l2)?;
+    (measured < camera.fps * FEW).then(|| {
+        let (measured, asked) = (measured.round(), camera.fps.round());
+        format!(
+            "it gives {measured} of {asked} frames a second: many cameras expose longer in dim light; more light helps, \
+             or a fixed exposure"
+        )
+    })
+}
+
+/// What is done with a camera before its stream begins.
+pub(super) fn prepare(cameras: &Cameras) -> Prepare {
+    let cameras = cameras.clone();
+    Prepare::new(move |name, attempt| {
+        let (cameras, name) = (cameras.clone(), name.clone());
+        Box::pin(async move {
+            // A stream's name is its camera's id.
+            let Ok(id) = name.as_str().parse() else { return Ok(()) };
+            cameras.ready(id, attempt == Attempt::AfterFailure).await
+        })
+    })
+}
