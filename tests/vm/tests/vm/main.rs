@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is tests, although the harness is our own")]
 
 mod common;
+mod direct;
 mod discovery;
 mod faults;
 mod formats;
@@ -36,6 +37,11 @@ fn main() -> ExitCode {
         faults::spoilt_pictures_and_a_freeze_do_not_end_a_viewing,
         faults::errors_of_a_driver_do_not_end_a_viewing,
         faults::a_camera_that_refuses_to_begin_is_in_error_until_it_begins,
+        direct::an_mjpeg_camera_is_photographed_without_a_stream_within_a_second,
+        direct::raw_pictures_are_coded_here_and_h264_needs_a_stream,
+        direct::nobody_starts_a_stream_for_a_picture_while_mediamtx_is_down,
+        direct::who_holds_a_camera_is_told_and_it_works_when_they_let_go,
+        direct::vivid_is_photographed_without_a_stream_too,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }
