@@ -94,6 +94,8 @@ pub struct Camera {
     pub sizes: Vec<Size>,
     /// Every format in every size, with its frame rates; empty when unknown.
     pub modes: Vec<Mode>,
+    /// The name of the input it shows, when it has a choice.
+    pub input: Option<String>,
     /// A ceiling of its own in bits a second; `None`: as for all.
     pub bitrate_bps: Option<u64>,
     /// Clockwise quarter turns by which its picture is turned, 0 to 3.

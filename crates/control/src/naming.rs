@@ -21,6 +21,7 @@ impl Controller {
             formats: camera.formats,
             sizes: camera.sizes,
             modes: camera.modes.into_iter().map(|mode| (mode.format, mode.size, mode.fps)).collect(),
+            input: camera.input,
             driver: camera.driver,
             bus_info: camera.bus_info,
         })

@@ -49,6 +49,15 @@ impl Vivid {
         fs::write(format!("{DRIVER}/bind"), self.device).expect("it is unbound, and we are root");
     }
 
+    /// Lets one of them, counted from 0, show another input: 0 is a webcam, 3 a socket for HDMI.
+    ///
+    /// # Panics
+    /// If there is no such camera, or no such input.
+    pub fn choose_input(&self, camera: usize, input: u32) {
+        let node = self.nodes[camera].to_string();
+        run("v4l2-ctl", &["--device", &node, &format!("--set-input={input}")]);
+    }
+
     /// Sets a control of one of them, counted from 0, such as `inject_fatal_streaming_error`.
     ///
     /// # Panics

@@ -232,6 +232,7 @@ fn camera_of(
         still: v4l2::choose_still(&usable, wanted, only).and_then(|choice| asked(&choice)),
         nodes: nodes().map(|node| node.path.clone()).collect(),
         device_path: Some(device.path),
+        input: device.input,
         driver: device.driver,
         bus_info: device.bus_info,
     }
@@ -289,6 +290,7 @@ fn nothing(id: CameraId, name: &str, kind: Kind, picture: Wanted) -> Camera {
         formats: Vec::new(),
         sizes: Vec::new(),
         modes: Vec::new(),
+        input: None,
         bitrate_bps: None,
         quarter_turns: 0,
         identity: if kind == Kind::V4l2 { Identity::Bus } else { Identity::Name },

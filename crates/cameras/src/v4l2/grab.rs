@@ -64,7 +64,12 @@ impl Ask {
     /// Begins and ends at once: what is wrong when a stream fails?
     pub(crate) fn try_out(&self) -> Result<()> {
         let device = self.open()?;
-        self.begin(&device).map(drop)
+        drop(self.begin(&device)?);
+        // It would begin, and wait for ever.
+        match device.input().filter(|input| input.is_dead) {
+            Some(input) => Err(Error::new(Kind::Timeout, refusal::dead_input(&input.name))),
+            None => Ok(()),
+        }
     }
 
     /// Takes pictures until `look` makes something of one, for no longer than until `deadline`.
@@ -80,7 +85,10 @@ impl Ask {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Error::new(Kind::Timeout, refusal::silence(pictures > 0)));
+                let dead = device.input().filter(|input| input.is_dead && pictures == 0);
+                let silence = || refusal::silence(pictures > 0).to_owned();
+                let why = dead.map_or_else(silence, |input| refusal::dead_input(&input.name));
+                return Err(Error::new(Kind::Timeout, why));
             }
             let filled = stream.next(left).map_err(|error| self.refused(Step::Picture, error))?;
             let Some(filled) = filled else { continue };

@@ -45,6 +45,8 @@ pub(crate) struct Found {
     pub(crate) sizes: Vec<Size>,
     /// What can be asked of it, or why it cannot be used (for a person, without the path).
     pub(crate) modes: Result<Vec<Mode>, String>,
+    /// The name of the input it shows, when it has a choice.
+    pub(crate) input: Option<String>,
     /// Its USB serial number, when the kernel tells one.
     pub(crate) serial: Option<String>,
     /// It may not be opened, which udev changes a moment after a node appears.
@@ -135,6 +137,7 @@ pub(crate) fn look(number: u16, path: &Path, sys_root: &Path, sizes: &[Size]) ->
             }
             sys::Capture::SinglePlane => Ok(offer.modes),
         },
+        input: device.input().and_then(|input| known(input.name)),
         serial: sysfs::serial(sys_root, number),
         closed: false,
     })
@@ -181,6 +184,7 @@ impl Found {
             formats: Vec::new(),
             sizes: Vec::new(),
             modes: Err(why.to_owned()),
+            input: None,
             serial: None,
             closed: false,
         }

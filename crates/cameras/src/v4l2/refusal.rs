@@ -60,6 +60,11 @@ pub(super) fn silence(some: bool) -> &'static str {
     }
 }
 
+/// Nothing is plugged in there, or it is switched off.
+pub(super) fn dead_input(name: &str) -> String {
+    format!("no signal: nothing comes from its input {name}")
+}
+
 fn busy(holders: &[Holder]) -> String {
     let Some(first) = holders.first() else { return "busy: another program holds the camera".into() };
     let more = match holders.len() - 1 {

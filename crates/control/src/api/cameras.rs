@@ -111,6 +111,8 @@ pub struct CameraModes {
     pub sizes: Vec<Size>,
     /// Format, size, and frames a second; empty when unknown.
     pub modes: Vec<(String, Size, Vec<f64>)>,
+    /// The name of the input it shows, when it has a choice.
+    pub input: Option<String>,
     /// Kernel driver, when known.
     pub driver: Option<String>,
     /// Where it is plugged in, when known.

@@ -120,6 +120,9 @@ pub(crate) struct Capabilities {
     resolutions: Vec<String>,
     fps_options: Vec<u64>,
     modes: Vec<Mode>,
+    /// The name of the input it shows, where it has a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
     driver: Option<String>,
     bus_info: Option<String>,
     validation_status: &'static str,
@@ -158,6 +161,7 @@ impl Capabilities {
                 CameraStatus::Connected | CameraStatus::Error => "CONFIRMED",
             },
             modes: offered.modes.into_iter().map(mode).collect(),
+            input: offered.input,
             driver: offered.driver,
             // Where on the bus, never which node.
             bus_info: offered.bus_info.filter(|bus| !bus.contains("/dev/")),

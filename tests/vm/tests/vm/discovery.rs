@@ -22,8 +22,8 @@ pub(crate) async fn every_camera_is_listed_with_what_it_offers() {
         let offered = rpc.ok("get_camera_capabilities", json!({"device": camera["device"]})).await;
         assert_eq!(offered["bus_info"], format!("platform:vivid-00{number}"), "{offered}");
         assert_eq!(
-            (&offered["driver"], &offered["validation_status"]),
-            (&json!("vivid"), &json!("CONFIRMED"))
+            (&offered["driver"], &offered["validation_status"], &offered["input"]),
+            (&json!("vivid"), &json!("CONFIRMED"), &json!("Webcam 0"))
         );
         let formats = offered["formats"].as_array().unwrap();
         // A code that is no text (its highest bit means "big-endian") is told as a number.

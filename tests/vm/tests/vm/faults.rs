@@ -18,6 +18,7 @@ pub(crate) async fn spoilt_pictures_and_a_freeze_do_not_end_a_viewing() {
     let service = setup().start().await;
     let mut rpc = service.rpc(Role::Viewer).await;
     let device = connected(&mut rpc, 1).await[0]["device"].clone();
+    rpc.ok("subscribe_events", json!({"topics": ["camera.*"]})).await;
     let watch = Watch::start(service.rtsp().await, device.as_str().unwrap(), Transport::Tcp).await.unwrap();
     watch.reach(SOME, PATIENCE).await;
     let [ffmpeg] = service.ffmpegs()[..] else { panic!("not one ffmpeg") };
@@ -37,6 +38,10 @@ pub(crate) async fn spoilt_pictures_and_a_freeze_do_not_end_a_viewing() {
     for faults in [Faults { freeze: true, ..good }, Faults { error_bit: true, ..good }] {
         let before = service.ffmpegs();
         camera.inject(faults);
+        // Told while it lasts, and when it is over.
+        assert_eq!(told(&mut rpc, "camera.status_change").await["status"], "ERROR");
+        let status = rpc.ok("get_camera_status", json!({"device": device})).await;
+        assert!(status["error"].as_str().unwrap().contains("no pictures come"), "{status}");
         eventually("the frozen source is ended", PATIENCE, async || {
             (!service.ffmpegs().iter().any(|running| before.contains(running))).then_some(())
         })
@@ -44,6 +49,7 @@ pub(crate) async fn spoilt_pictures_and_a_freeze_do_not_end_a_viewing() {
         camera.inject(good);
         let seen = watch.count();
         watch.reach(seen + SOME, PATIENCE).await;
+        assert_eq!(told(&mut rpc, "camera.status_change").await["status"], "CONNECTED");
         let status = rpc.ok("get_camera_status", json!({"device": device})).await;
         assert_eq!(status["status"], "CONNECTED", "{status}");
     }
@@ -94,7 +100,8 @@ pub(crate) async fn a_camera_that_refuses_to_begin_is_in_error_until_it_begins()
     assert_eq!((&refused.data["dependency"], &refused.data["retryable"]), (&json!("camera"), &json!(true)));
     assert_eq!(told(&mut rpc, "camera.status_change").await["status"], "ERROR");
     let status = rpc.ok("get_camera_status", device.clone()).await;
-    assert!(status["status"] == "ERROR" && status["error"].is_string(), "{status}");
+    assert_eq!(status["status"], "ERROR", "{status}");
+    assert!(status["error"].as_str().unwrap().contains("refuses to begin"), "{status}");
     service.ffmpegs_become(0, PATIENCE).await;
     camera.inject(Faults::default());
     rpc.ok("start_streaming", device.clone()).await;

@@ -10,6 +10,7 @@ mod faults;
 mod formats;
 mod identity;
 mod unplug;
+mod vivid;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
         direct::nobody_starts_a_stream_for_a_picture_while_mediamtx_is_down,
         direct::who_holds_a_camera_is_told_and_it_works_when_they_let_go,
         direct::vivid_is_photographed_without_a_stream_too,
+        vivid::a_start_that_fails_once_is_tried_again_and_nobody_hears_of_it,
+        vivid::half_the_frames_are_told_and_none_is_an_error_while_it_lasts,
+        vivid::an_input_without_a_signal_is_named,
+        vivid::a_driver_that_lets_go_and_a_device_that_is_unbound_do_not_end_a_viewing,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }

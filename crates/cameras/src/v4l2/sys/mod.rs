@@ -99,17 +99,40 @@ struct RawCurrentBody {
     rest: [u8; 180],
 }
 
+/// `struct v4l2_input`.
+#[repr(C)]
+#[derive(Default)]
+struct RawInput {
+    index: u32,
+    name: [u8; 32],
+    kind: u32,
+    audio_set: u32,
+    tuner: u32,
+    /// Standards the input can do; aligned to eight bytes.
+    standards: u64,
+    status: u32,
+    capabilities: u32,
+    reserved: [u32; 3],
+}
+
+/// `V4L2_IN_ST_NO_POWER`, `V4L2_IN_ST_NO_SIGNAL` and `V4L2_IN_ST_NO_H_LOCK`: whatever is at the input gives nothing.
+const NOTHING_AT_INPUT: u32 = 0x0000_0103;
+
 // The kernel copies by the size in the ioctl's number: a wrong one would be ENOTTY at best.
 const _: () = assert!(size_of::<RawCapability>() == 104);
 const _: () = assert!(size_of::<RawFormat>() == 64);
 const _: () = assert!(size_of::<RawSize>() == 44);
 const _: () = assert!(size_of::<RawInterval>() == 52);
 #[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<RawInput>() == 80);
+#[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<RawCurrent>() == 208);
 
 nix::ioctl_read!(vidioc_querycap, b'V', 0, RawCapability);
 nix::ioctl_readwrite!(vidioc_enum_fmt, b'V', 2, RawFormat);
 nix::ioctl_readwrite!(vidioc_g_fmt, b'V', 4, RawCurrent);
+nix::ioctl_readwrite!(vidioc_enuminput, b'V', 26, RawInput);
+nix::ioctl_read!(vidioc_g_input, b'V', 38, libc::c_int);
 nix::ioctl_readwrite!(vidioc_enum_framesizes, b'V', 74, RawSize);
 nix::ioctl_readwrite!(vidioc_enum_frameintervals, b'V', 75, RawInterval);
 
@@ -150,6 +173,14 @@ impl Capability {
             _ => None,
         }
     }
+}
+
+/// Where a device has its picture from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Input {
+    pub(super) name: String,
+    /// Nothing comes from there: no power, no signal.
+    pub(super) is_dead: bool,
 }
 
 /// From, to and in steps of.
@@ -202,6 +233,17 @@ impl Device {
             bus_info: text(&raw.bus_info),
             caps,
         })
+    }
+
+    /// The input that is chosen now; `None`: it has no choice.
+    pub(super) fn input(&self) -> Option<Input> {
+        let mut index: libc::c_int = 0;
+        // SAFETY: as in `capability`.
+        unsafe { vidioc_g_input(self.0.as_raw_fd(), &raw mut index) }.ok()?;
+        let mut raw = RawInput { index: u32::try_from(index).ok()?, ..RawInput::default() };
+        // SAFETY: as in `capability`.
+        unsafe { vidioc_enuminput(self.0.as_raw_fd(), &raw mut raw) }.ok()?;
+        Some(Input { name: text(&raw.name), is_dead: raw.status & NOTHING_AT_INPUT != 0 })
     }
 
     /// The code of pixel format number `index`; an error behind the last one.
