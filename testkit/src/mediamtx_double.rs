@@ -61,6 +61,8 @@ struct State {
     paths: BTreeMap<String, Map<String, Value>>,
     /// Every change it was asked for: method and path.
     writes: Vec<String>,
+    /// Who watches by WebRTC: the path of each session's id.
+    sessions: BTreeMap<String, String>,
 }
 
 /// What a real one of that generation answered: by name, `{request, status, body}`.
@@ -84,7 +86,13 @@ impl MediaMtxDouble {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of loopback is free");
         let address = listener.local_addr().expect("it is bound");
         let recorded = recorded(generation);
-        let state = State { recorded, mood: Mood::Well, paths: BTreeMap::new(), writes: Vec::new() };
+        let state = State {
+            recorded,
+            mood: Mood::Well,
+            paths: BTreeMap::new(),
+            writes: Vec::new(),
+            sessions: BTreeMap::new(),
+        };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         let task = tokio::spawn(async move {
@@ -119,6 +127,11 @@ impl MediaMtxDouble {
     pub fn put(&self, name: &str, fields: &Value) {
         let fields = fields.as_object().cloned().unwrap_or_default();
         lock(&self.state).paths.entry(name.to_owned()).or_default().extend(fields);
+    }
+
+    /// Somebody watches a path by WebRTC, of whom nothing is told, as versions before 1.17 do not.
+    pub fn watch(&self, id: &str, path: &str) {
+        lock(&self.state).sessions.insert(id.to_owned(), path.to_owned());
     }
 
     /// The fields of a path.
@@ -230,11 +243,22 @@ impl State {
                 let named = |name: &String| {
                     let mut path = one.clone();
                     path["name"] = json!(name);
+                    let of_it = self.sessions.iter().filter(|(_, path)| *path == name);
+                    let reader = |(id, _): (&String, &String)| json!({"type": "webRTCSession", "id": id});
+                    path["readers"] = of_it.map(reader).collect();
                     path
                 };
                 (200, page(&self.paths.keys().map(named).collect::<Vec<_>>(), query))
             }
-            ("GET", "/v3/rtspsessions/list" | "/v3/webrtcsessions/list") => self.recorded("sessions"),
+            ("GET", "/v3/webrtcsessions/list") => {
+                let session = |(id, path): (&String, &String)| json!({"id": id, "state": "read", "path": path, "query": "", "remoteAddr": "127.0.0.1:9"});
+                (200, page(&self.sessions.iter().map(session).collect::<Vec<_>>(), query))
+            }
+            ("GET", "/v3/rtspsessions/list") => self.recorded("sessions"),
+            ("POST", _) if path.starts_with("/v3/webrtcsessions/kick/") => {
+                let known = self.sessions.remove(name).is_some();
+                self.recorded(if known { "replace" } else { "delete_again" })
+            }
             ("POST", _) if path.starts_with("/v3/config/paths/replace/") => {
                 let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
                     return self.recorded("refused");

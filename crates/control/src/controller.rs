@@ -198,11 +198,7 @@ impl Controller {
             formats: camera.formats.clone(),
             sizes: camera.sizes.clone(),
             recording: self.0.recordings.active(id),
-            debug: camera.device_path.as_ref().map(|path| {
-                let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
-                let (driver, bus) = (known(&camera.driver), known(&camera.bus_info));
-                format!("{} driver={driver} bus={bus}", path.display())
-            }),
+            debug: usable::host_details(&camera, &self.0.cameras.list()),
             stream,
         })
     }

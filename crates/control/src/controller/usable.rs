@@ -74,6 +74,25 @@ pub(super) fn notice(camera: &cameras::Camera, fps: Option<f64>) -> Option<Strin
     })
 }
 
+/// What an admin may know of a camera's device, and who shares its bus, whose bandwidth is for all of them.
+pub(super) fn host_details(camera: &cameras::Camera, all: &[cameras::Camera]) -> Option<String> {
+    let path = camera.device_path.as_ref()?;
+    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
+    // `usb-0000:00:14.0-2.4`: the host controller, then the ports.
+    let bus_of = |camera: &cameras::Camera| {
+        let (bus, _) = camera.bus_info.as_deref()?.rsplit_once('-')?;
+        bus.starts_with("usb-").then(|| bus.to_owned())
+    };
+    let bus = bus_of(camera);
+    let beside = |other: &&cameras::Camera| {
+        bus.is_some() && other.id != camera.id && other.device_path.is_some() && bus_of(other) == bus
+    };
+    let beside: Vec<String> = all.iter().filter(beside).map(|other| other.id.to_string()).collect();
+    let beside = if beside.is_empty() { "no other camera".into() } else { beside.join(", ") };
+    let (driver, bus) = (known(&camera.driver), known(&camera.bus_info));
+    Some(format!("{} driver={driver} bus={bus} shared with {beside}", path.display()))
+}
+
 /// What is done with a camera before its stream begins.
 pub(super) fn prepare(cameras: &Cameras) -> Prepare {
     let cameras = cameras.clone();

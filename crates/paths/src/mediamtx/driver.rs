@@ -45,6 +45,10 @@ struct Driver<'a> {
     is_closed: bool,
     /// When it was last looked at as a whole.
     whole_at: Option<Instant>,
+    /// So many revocations its sessions have been looked through for. A look that fails does not count.
+    revocations: u64,
+    /// So many changes of our keys it was told of.
+    key_changes: u64,
 }
 
 /// Steers until `stop`.
@@ -72,6 +76,8 @@ pub(crate) async fn steer(
         good: BTreeSet::new(),
         is_closed: true,
         whole_at: None,
+        revocations: 0,
+        key_changes: 0,
     };
     let mut breaker = Breaker::default();
     let mut linked_at = Instant::now();
@@ -114,12 +120,13 @@ pub(crate) async fn steer(
 impl Driver<'_> {
     /// Looks once, mends what is not as wished, and says when to look again; `None`: nobody wishes any more.
     async fn look(&mut self) -> Result<Option<Duration>, Failure> {
-        let revoked = self.shared.take_revoked();
+        let revocations = self.shared.revocations.load(Ordering::Relaxed);
+        let revoked = revocations != self.revocations;
         let now = Instant::now();
-        // At our start too: what it fetched from an earlier run of ours may be old.
-        if !self.shared.keys_known.load(Ordering::Relaxed) {
+        let key_changes = self.shared.key_changes.load(Ordering::Relaxed);
+        if key_changes != self.key_changes {
             self.client.refresh_keys().await?;
-            self.shared.keys_known.store(true, Ordering::Relaxed);
+            self.key_changes = key_changes;
         }
         let whole = self.whole_at.is_none_or(|at| now >= at + self.health_interval);
         if whole {
@@ -141,8 +148,10 @@ impl Driver<'_> {
         self.good = wished.iter().map(ToString::to_string).collect();
         let running = self.client.running().await?;
         wire::take(&mut self.shared.lock_seen(), &running);
-        if (whole || revoked) && running.iter().any(|path| !path.readers.is_empty()) {
-            self.look_at_sessions(revoked).await?;
+        let watched = running.iter().any(|path| !path.readers.is_empty());
+        let all_gone = !(whole || revoked) || !watched || self.look_at_sessions(revoked).await?;
+        if revoked && all_gone {
+            self.revocations = revocations;
         }
         if !steps.is_empty() {
             tracing::info!(paths = steps.len(), "MediaMTX was told what to serve");
@@ -175,19 +184,22 @@ impl Driver<'_> {
         }
     }
 
-    /// Ends the sessions of those who must go.
-    async fn look_at_sessions(&mut self, revoked: bool) -> Result<(), Failure> {
+    /// Ends the sessions of those who must go; `false`: there are more than one look ends.
+    async fn look_at_sessions(&mut self, revoked: bool) -> Result<bool, Failure> {
         let mut left = MAX_KICKS;
         for kind in SESSION_KINDS {
             for session in self.client.sessions(kind).await? {
-                if left > 0 && (self.keys.is_gone)(&holder(&session)) && (revoked || is_known(&session)) {
+                if (self.keys.is_gone)(&holder(&session)) && (revoked || is_known(&session)) {
+                    if left == 0 {
+                        return Ok(false);
+                    }
                     self.client.kick(kind, &session.id).await?;
                     left -= 1;
                     tracing::info!(path = session.path, "a viewer at MediaMTX was sent away");
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn failed(&mut self, failure: &Failure) {

@@ -19,7 +19,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -96,9 +96,11 @@ pub(crate) struct Shared {
     seen: Mutex<BTreeMap<String, Seen>>,
     /// Wakes the driver: other paths are wished for, or somebody must go.
     pub(crate) changed: Notify,
-    revoked: AtomicBool,
-    /// It was told to fetch our public keys since they changed.
-    keys_known: AtomicBool,
+    /// How often credentials were revoked.
+    revocations: AtomicU64,
+    /// How often our public keys have changed. Our start is a change: what it fetched from an earlier run of ours
+    /// may be old.
+    key_changes: AtomicU64,
 }
 
 impl Default for Shared {
@@ -108,8 +110,8 @@ impl Default for Shared {
             told: Mutex::default(),
             seen: Mutex::default(),
             changed: Notify::new(),
-            revoked: AtomicBool::new(false),
-            keys_known: AtomicBool::new(false),
+            revocations: AtomicU64::new(0),
+            key_changes: AtomicU64::new(1),
         }
     }
 }
@@ -131,17 +133,13 @@ impl Shared {
 
     /// Credentials were revoked: sessions are to be looked at now.
     pub(crate) fn look_at_sessions(&self) {
-        self.revoked.store(true, Ordering::Relaxed);
+        self.revocations.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_one();
-    }
-
-    fn take_revoked(&self) -> bool {
-        self.revoked.swap(false, Ordering::Relaxed)
     }
 
     /// What it knows of our public keys is old.
     pub(crate) fn fetch_keys(&self) {
-        self.keys_known.store(false, Ordering::Relaxed);
+        self.key_changes.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_one();
     }
 

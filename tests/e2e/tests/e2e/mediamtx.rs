@@ -134,6 +134,25 @@ async fn whatever_it_does_calls_are_answered_and_cameras_go_on() {
 }
 
 #[tokio::test]
+async fn a_revocation_is_not_forgotten_while_it_is_down() {
+    let double = MediaMtxDouble::start(Generation::Old).await;
+    let service = steering(&double).await;
+    let mut rpc = service.rpc(Role::Admin).await;
+    media_server_becomes(&mut rpc, "RUNNING").await;
+    double.watch("nameless", "camera0");
+    double.set_mood(Mood::Status(500));
+    media_server_becomes(&mut rpc, "ERROR").await;
+    rpc.ok("revoke_token", json!({"user": "somebody"})).await;
+    let kick = "POST /v3/webrtcsessions/kick/nameless".to_owned();
+    assert!(!double.writes().contains(&kick));
+    double.set_mood(Mood::Well);
+    eventually("who may not watch any more is sent away", PATIENCE, async || {
+        double.writes().contains(&kick).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn half_done_and_unsaid_is_found_out() {
     let double = MediaMtxDouble::start(Generation::New).await;
     double.set_mood(Mood::Lies);

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         vivid::half_the_frames_are_told_and_none_is_an_error_while_it_lasts,
         vivid::an_input_without_a_signal_is_named,
         vivid::a_driver_that_lets_go_and_a_device_that_is_unbound_do_not_end_a_viewing,
+        unplug::who_waits_for_a_camera_that_is_pulled_is_told_so,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }

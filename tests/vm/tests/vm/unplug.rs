@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 use testkit::{Rpc, Transport, Watch, ffmpeg, token::Role};
-use vm::{UvcCamera, uvc::Config};
+use vm::{
+    UvcCamera,
+    uvc::{Config, Faults},
+};
 
 use crate::common::{PATIENCE, connected, setup};
 
@@ -60,6 +63,29 @@ pub(crate) async fn a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_b
     hears(&mut rpc, "camera_status_update", "camera.disconnected").await;
     let status = rpc.ok("get_camera_status", device).await;
     assert_eq!((&status["status"], &status["recording"]["active"]), (&json!("DISCONNECTED"), &json!(false)));
+}
+
+pub(crate) async fn who_waits_for_a_camera_that_is_pulled_is_told_so() {
+    let camera = UvcCamera::plug(0, Config::new("Desk Cam", "A1")).await;
+    let service = setup().start().await;
+    let mut rpc = service.rpc(Role::Operator).await;
+    let device = json!({"device": connected(&mut rpc, 1).await[0]["device"]});
+    // It opens, and sends nothing.
+    camera.inject(Faults { freeze: true, ..Faults::default() });
+    let calls = ["start_streaming", "start_recording", "take_snapshot"].map(|method| {
+        let (service, device) = (&service, device.clone());
+        async move { service.rpc(Role::Operator).await.err(-32000, method, device).await }
+    });
+    let [streaming, recording, snapshot] = calls;
+    let pulled = async {
+        service.ffmpegs_become(1, PATIENCE).await;
+        drop(camera);
+    };
+    let (streaming, recording, snapshot, ()) = tokio::join!(streaming, recording, snapshot, pulled);
+    for refused in [streaming, recording, snapshot] {
+        assert_eq!(refused.data["state"], "DISCONNECTED", "{refused:?}");
+    }
+    service.ffmpegs_become(0, PATIENCE).await;
 }
 
 /// Waits for the event of this topic; others of its method may come before it.
