@@ -22,6 +22,8 @@ pub(crate) struct Anchor {
     offset_90k: Option<i64>,
     /// Greatest path time given out, in any run.
     newest_90k: Option<i64>,
+    /// Path time given out last.
+    last_90k: Option<i64>,
 }
 
 impl Anchor {
@@ -51,6 +53,9 @@ impl Anchor {
                 pts
             }
         };
+        // ffmpeg 5.1 gives the first two pictures of a camera's own H.264 one time: for a player that is one picture.
+        let pts_90k = if self.last_90k == Some(pts_90k) { pts_90k + 1 } else { pts_90k };
+        self.last_90k = Some(pts_90k);
         self.newest_90k = Some(self.newest_90k.map_or(pts_90k, |newest| newest.max(pts_90k)));
         pts_90k
     }
@@ -104,6 +109,14 @@ mod tests {
             assert!((pts - frame * CLOCK_HZ).abs() <= 2 * CLOCK_HZ, "{frame}: {pts}");
             last = pts;
         }
+    }
+
+    #[test]
+    fn no_two_pictures_in_a_row_have_one_time() {
+        let start = Instant::now();
+        let mut anchor = Anchor::default();
+        let times: Vec<_> = [0, 0, 9000].map(|pts| anchor.place(pts, start)).into();
+        assert_eq!(times, [0, 1, 9000]);
     }
 
     #[test]
