@@ -25,6 +25,7 @@ use crate::{
     live::{Live, Values},
     metrics::Metrics,
     net::{Door, From, Gate, Tls},
+    pulse::Pulse,
     rpc::{Access, Service, correlation_id},
     security::{Links, Secret, Tokens, kept_in, load_or_make},
     viewing::{self, Viewing},
@@ -53,6 +54,7 @@ pub(crate) struct App {
     /// How much may be under way by HTTP.
     pub(crate) places: http::Places,
     pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) pulse: Pulse,
 }
 
 /// Why the service did not start.
@@ -133,6 +135,7 @@ impl Bound {
             commands: Arc::new(Semaphore::new(MAX_COMMANDS)),
             places: http::Places::default(),
             stopping: watch::Sender::new(false),
+            pulse: Pulse::new(),
         };
         Ok(Self { app: Arc::new(app), listener, tls, address, secret, made_secret, keys_watch })
     }
@@ -146,6 +149,7 @@ impl Bound {
     /// Answers until `stop` is done, then ends everything in order; `false`: not in time.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let Self { app, listener, tls, keys_watch, .. } = self;
+        let _looking = app.pulse.start();
         let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
         app.service.audit.started();
         viewing::steer(&app.service);

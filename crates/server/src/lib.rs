@@ -16,6 +16,7 @@ mod live;
 mod logging;
 mod metrics;
 mod net;
+mod pulse;
 mod reload;
 pub mod rpc;
 mod security;

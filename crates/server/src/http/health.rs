@@ -13,9 +13,13 @@ use serde_json::{Value, json};
 use super::{credentials, guard::Visitor, refusal::Refused};
 use crate::{app::App, rpc::openrpc, wire::Status};
 
-/// The process answers.
-pub(super) async fn live() -> Response {
-    Json(json!({"status": "live"})).into_response()
+/// The process answers, and its tasks go on.
+pub(super) async fn live(State(app): State<Arc<App>>) -> Response {
+    if app.pulse.is_alive() {
+        Json(json!({"status": "live"})).into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "dead"}))).into_response()
+    }
 }
 
 /// It takes calls. (It listens only once cameras and folders are there.)
