@@ -59,6 +59,17 @@ pub struct Shown {
     pub origin: Origin,
 }
 
+/// A value whose kind is not known before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Anything else.
+    Text(String),
+}
+
 /// All values before they are checked, and what checking them found.
 #[derive(Debug, Default)]
 pub struct Settings {
@@ -346,14 +357,7 @@ impl Section<'_> {
     /// A mapping whose keys are not known before, to texts.
     pub fn entries(&mut self, key: &str) -> Vec<(String, String)> {
         let full = format!("{}{key}", self.prefix);
-        let map = match self.settings.take(&full) {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(map)) => map,
-            Some(_) => {
-                self.settings.problem(&full, "must be a mapping of keys");
-                Map::new()
-            }
-        };
+        let map = self.mapping(&full);
         let mut entries = Vec::with_capacity(map.len());
         for (name, value) in map {
             let at = format!("{full}.{name}");
@@ -368,6 +372,66 @@ impl Section<'_> {
             }
         }
         entries
+    }
+
+    /// A mapping of mappings, of which neither keys nor kinds of values are known before. The environment can only hold
+    /// text: what reads as a number there, or as `true` or `false`, is one.
+    pub fn groups(&mut self, key: &str) -> Vec<(String, Vec<(String, Scalar)>)> {
+        let full = format!("{}{key}", self.prefix);
+        let groups = self.mapping(&full);
+        let mut read = Vec::with_capacity(groups.len());
+        for (name, group) in groups {
+            let at = format!("{full}.{name}");
+            let mut scalars = Vec::new();
+            for (name, value) in self.mapping_of(&at, Some(group)) {
+                scalars.extend(self.scalar(&format!("{at}.{name}"), value).map(|scalar| (name, scalar)));
+            }
+            read.push((name, scalars));
+        }
+        read
+    }
+
+    fn scalar(&mut self, full: &str, value: Value) -> Option<Scalar> {
+        let origin = self.settings.origins.get(full).copied().unwrap_or(Origin::Default);
+        let scalar = match value {
+            Value::Null => return None,
+            Value::Bool(flag) => Some(Scalar::Boolean(flag)),
+            Value::Number(number) => number.as_i64().map(Scalar::Integer),
+            Value::String(text) if origin == Origin::Env => Some(match (text.parse(), text.parse()) {
+                (Ok(number), _) => Scalar::Integer(number),
+                (_, Ok(flag)) => Scalar::Boolean(flag),
+                _ => Scalar::Text(text),
+            }),
+            Value::String(text) => Some(Scalar::Text(text)),
+            Value::Array(_) | Value::Object(_) => None,
+        };
+        let shown = match &scalar {
+            Some(Scalar::Boolean(flag)) => flag.to_string(),
+            Some(Scalar::Integer(number)) => number.to_string(),
+            Some(Scalar::Text(text)) => text.clone(),
+            None => {
+                self.settings.problem(full, "must be a whole number, true, false or text");
+                return None;
+            }
+        };
+        self.show(full, shown, origin);
+        scalar
+    }
+
+    fn mapping(&mut self, full: &str) -> Map<String, Value> {
+        let value = self.settings.take(full);
+        self.mapping_of(full, value)
+    }
+
+    fn mapping_of(&mut self, full: &str, value: Option<Value>) -> Map<String, Value> {
+        match value {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(map)) => map,
+            Some(_) => {
+                self.settings.problem(full, "must be a mapping of keys");
+                Map::new()
+            }
+        }
     }
 
     /// A list of mappings, each read by `read` (which may return `None` after noting a problem).

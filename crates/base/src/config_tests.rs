@@ -80,3 +80,27 @@ fn a_list_with_a_default_may_be_empty_and_is_shown_as_it_could_stand_in_a_file()
     assert_eq!(read(json!([])), "[]");
     assert_eq!(read(json!(["/dev/video0", "a, b", "*c", ""])), r#"[/dev/video0, "a, b", "*c", ""]"#);
 }
+
+#[test]
+fn values_of_any_kind_keep_it_and_the_environment_is_understood() {
+    let mut settings = Settings::default();
+    let given =
+        json!({"a": {"on": true, "n": -3, "text": "3", "null": null, "half": 0.5, "list": [1]}, "b": 7});
+    settings.overlay(json!({ "of": given }), Origin::File);
+    settings.put("of.a.n", json!(4), Origin::Api);
+    settings.put("of.c.n", json!("12"), Origin::Env);
+    settings.put("of.c.on", json!("false"), Origin::Env);
+    settings.put("of.c.text", json!("auto"), Origin::Env);
+    let text = |text: &str| Scalar::Text(text.into());
+    let of = |group: &str, values: [(&str, Scalar); 3]| {
+        (group.to_owned(), values.map(|(name, value)| (name.to_owned(), value)).to_vec())
+    };
+    let a = of("a", [("n", Scalar::Integer(4)), ("on", Scalar::Boolean(true)), ("text", text("3"))]);
+    let c = of("c", [("n", Scalar::Integer(12)), ("on", Scalar::Boolean(false)), ("text", text("auto"))]);
+    assert_eq!(settings.top().groups("of"), [a, ("b".into(), vec![]), c]);
+    assert_eq!((settings.top().groups("of"), settings.top().groups("none")), (vec![], vec![]));
+    let problems: Vec<_> = settings.problems.iter().map(|problem| problem.key.clone()).collect();
+    assert_eq!(problems, ["of.a.half", "of.a.list", "of.b"]);
+    let shown = settings.shown.iter().find(|shown| shown.key == "of.a.n").unwrap();
+    assert_eq!((shown.value.as_str(), shown.origin), ("4", Origin::Api));
+}

@@ -11,7 +11,10 @@ use base::{
     units::Size,
 };
 
-use crate::v4l2::is_known_format;
+use crate::{
+    kept::{self, Kept},
+    v4l2::is_known_format,
+};
 
 /// Said of what is no name for a camera.
 const NOT_A_NAME: &str = "must be 1 to 64 characters without control characters";
@@ -34,6 +37,8 @@ pub struct Config {
     pub(crate) overrides: Vec<Override>,
     /// Names given through the API.
     pub(crate) names: BTreeMap<CameraId, String>,
+    /// What controls are set to whenever their camera comes, by name.
+    pub(crate) controls: Kept,
 }
 
 /// Which devices may be cameras: patterns of their path, name or port.
@@ -123,6 +128,7 @@ impl Config {
             devices,
             overrides: overrides(&mut camera),
             names: names_given(&mut camera),
+            controls: kept::read(&mut camera),
         }
     }
 

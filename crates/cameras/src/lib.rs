@@ -6,17 +6,23 @@
 
 mod camera;
 mod config;
+mod control;
 mod glob;
+mod kept;
 mod known;
 mod look;
 mod registry;
 mod test_picture;
 mod touch;
+mod turns;
 mod v4l2;
 mod watch;
 
 pub use camera::{Camera, Identity, Kind, Mode, Source, Status};
 pub use config::{Config, MAX_SOURCES, is_good_name};
-pub use registry::{Cameras, Change};
+pub use control::{
+    Control, ControlError, ControlFlags, ControlKind, ControlRange, ControlValue, MenuEntry, Unapplied,
+};
+pub use registry::{Cameras, Change, ControlsReset, ControlsSet, Was};
 pub use v4l2::{Grabbed, Holder, holders};
 pub use watch::{Hint, Watch};

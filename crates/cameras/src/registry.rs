@@ -1,5 +1,6 @@
 //! All known cameras and their numbers, and what changes when the devices are looked at again.
 
+mod controls;
 mod listed;
 
 use std::{
@@ -16,11 +17,15 @@ use tokio::sync::Notify;
 use crate::{
     camera::{Camera, Status},
     config::{Config, Configured},
+    control::Unapplied,
+    kept::Kept,
     known::Known,
     look::Lookout,
     touch::Doors,
+    turns::Turns,
     watch::{Hint, Watch},
 };
+pub use controls::{ControlsReset, ControlsSet, Was};
 use listed::{Given, listed};
 
 /// Longest wait of a service that starts for its cameras: an ordinary one answers within 10 ms. Those who take
@@ -39,6 +44,8 @@ struct Inner {
     state: Mutex<State>,
     /// Taken before `state`, while the numbers are written down: a slow disk holds up nobody else.
     keeping: Mutex<()>,
+    /// Whose driver is asked about controls.
+    turns: Turns,
     /// A device has answered, or is being asked.
     news: Arc<Notify>,
     doors: Doors,
@@ -50,6 +57,10 @@ struct State {
     known: Known,
     sources: Sources,
     names: BTreeMap<CameraId, String>,
+    /// What its controls are to be set to whenever it comes.
+    controls: Kept,
+    /// Which of them could not be set the last time.
+    unapplied: BTreeMap<CameraId, Vec<Unapplied>>,
     /// When each camera was last there.
     seen: BTreeMap<CameraId, SystemTime>,
 }
@@ -135,6 +146,8 @@ impl Cameras {
             by_id: BTreeMap::new(),
             sources: Sources { configured: config.sources.clone(), retired: Vec::new() },
             names: config.names.clone(),
+            controls: config.controls.clone(),
+            unapplied: BTreeMap::new(),
             seen: known.entries().iter().filter_map(|entry| Some((entry.id, entry.seen?))).collect(),
             known,
         };
@@ -145,6 +158,7 @@ impl Cameras {
             lookout: Mutex::new(lookout),
             state: Mutex::new(state),
             keeping: Mutex::default(),
+            turns: Turns::new(config.detection_timeout),
             news,
             doors: Doors::default(),
         }));
@@ -164,11 +178,13 @@ impl Cameras {
         cameras
     }
 
-    /// Takes sources and names of another configuration; the next look finds what is different.
+    /// Takes sources, names and controls of another configuration; the next look finds what is different, and
+    /// [`Cameras::apply_controls`] sets what is.
     pub fn reconfigure(&self, config: &Config) {
         let mut state = self.state();
         state.sources.replace(&config.sources);
         state.names = config.names.clone();
+        state.controls = config.controls.clone();
     }
 
     /// Looks where the hint says, asks devices that are new or different, and tells what has changed as far as
@@ -291,6 +307,8 @@ impl Cameras {
         }
         state.by_id.remove(&id);
         state.names.remove(&id);
+        state.controls.remove(&id);
+        state.unapplied.remove(&id);
         state.seen.remove(&id);
         state.known.forget(id);
         drop(state);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     camera::{Identity, Kind, Source},
+    control::{ControlError, ControlValue},
     known::Entry,
     look::tests::{Desk, Does},
     v4l2::{self, Found, is_known_format},
@@ -383,4 +384,25 @@ fn sources_come_and_go_with_the_configuration_but_not_while_they_are_held() {
     cameras.reconfigure(&with(json!([]), json!({})));
     cameras.reconfigure(&with(json!([b, a]), json!({})));
     assert_eq!(look(&[]), ["+camera0"]);
+}
+
+#[test]
+fn controls_are_those_of_devices_and_what_is_kept_is_what_the_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = Known::open(folder.path().join("cameras.json")).unwrap();
+    let config = config(&json!({
+        "sources": [{"name": "Pattern", "test": "320x180@5"}],
+        "controls": {"camera0": {"brightness": 3}, "camera4": {"brightness": 3}},
+    }));
+    let cameras = Cameras::begin(&config, known, folder.path(), folder.path(), Duration::ZERO);
+    let wish = || [("brightness".to_owned(), ControlValue::Integer(1))].into();
+    assert_eq!(cameras.controls(CameraId(0)), Err(ControlError::NoControls));
+    assert_eq!(cameras.set_controls(CameraId(0), wish()).unwrap_err(), ControlError::NoControls);
+    assert_eq!(cameras.reset_controls(CameraId(9)).unwrap_err(), ControlError::NotThere);
+    assert_eq!(cameras.kept_controls(CameraId(0)).len(), 1);
+    assert_eq!(cameras.apply_controls(CameraId(0)).len(), 1, "it is kept, and cannot be set");
+    assert_eq!(cameras.apply_controls(CameraId(9)), vec![]);
+    cameras.reconfigure(&Config { controls: [(CameraId(0), wish())].into(), ..config });
+    assert_eq!(cameras.kept_controls(CameraId(0)), wish());
+    assert!(cameras.kept_controls(CameraId(4)).is_empty());
 }

@@ -1,6 +1,7 @@
 //! Looking for V4L2 capture devices: which nodes are cameras, what they offer and what to ask of them.
 
 mod choice;
+pub(crate) mod controls;
 mod grab;
 mod holder;
 mod offer;

@@ -5,6 +5,7 @@
 mod stream;
 
 pub(super) use stream::{Layout, Stream};
+mod controls;
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,6 +15,8 @@ use std::{
 
 use base::units::Size;
 use nix::{errno::Errno, libc};
+
+pub(crate) use controls::{Datum, Described, Form, MenuText};
 
 /// `V4L2_CAP_VIDEO_CAPTURE`.
 const CAP_CAPTURE: u32 = 0x0000_0001;
@@ -212,7 +215,7 @@ pub(super) enum Interval {
 
 /// An open device node.
 #[derive(Debug)]
-pub(super) struct Device(File);
+pub(crate) struct Device(File);
 
 impl Device {
     pub(super) fn open(path: &Path) -> Result<Self, Errno> {
