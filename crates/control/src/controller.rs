@@ -24,6 +24,7 @@ use crate::{
     },
     camera_watch,
     config::Config,
+    controls::Controls,
     convert::{self, path_of},
     data_dir::{self, Held},
     error::{Error, Kind, Result},
@@ -56,6 +57,7 @@ struct Inner {
     config: Config,
     cameras: Cameras,
     plugged: Plugged,
+    controls: Controls,
     state: Arc<State>,
     paths: Paths,
     files: Files,
@@ -107,7 +109,9 @@ impl Controller {
             Recordings::new(config.recording, files.clone(), paths.clone(), events.clone(), room.clone());
         let leases = Leases::new(config.paths.rules.viewing.close_after, paths.clone());
         let users = (leases.clone(), recordings.clone());
-        let plugged = Plugged::new(cameras.clone(), paths.clone(), users, &config.cameras);
+        let controls = Controls::new(cameras.clone(), state.clone());
+        let plugged =
+            Plugged::new((cameras.clone(), controls.clone()), paths.clone(), users, &config.cameras);
         plugged.begin().map_err(|e| Error::new(Kind::Internal, e.public).with_private(e.private))?;
         let snapshots = Snapshots {
             config: config.snapshot,
@@ -121,6 +125,7 @@ impl Controller {
             config,
             cameras,
             plugged,
+            controls,
             state,
             paths,
             files,
@@ -155,6 +160,7 @@ impl Controller {
     /// Starts what goes on by itself.
     fn begin(&self) {
         tokio::spawn(self.0.plugged.clone().run(self.0.stop.subscribe()));
+        tokio::spawn(self.0.controls.clone().run(self.0.stop.subscribe()));
         for entry in &self.0.config.timelapse {
             // Stopped before anything else, so it does not keep the house alive.
             tokio::spawn(timelapse::run(self.clone(), *entry, self.0.stop.subscribe()));
@@ -302,6 +308,10 @@ impl Controller {
 
     pub(crate) fn plugged(&self) -> &Plugged {
         &self.0.plugged
+    }
+
+    pub(crate) fn controls(&self) -> &Controls {
+        &self.0.controls
     }
 
     pub(crate) fn state(&self) -> Arc<State> {

@@ -6,6 +6,7 @@ mod camera_watch;
 mod clock_guard;
 mod config;
 mod controller;
+mod controls;
 mod convert;
 mod counts;
 mod data_dir;

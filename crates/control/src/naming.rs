@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     Controller,
     api::{Camera, CameraModes, CameraStatus},
+    controls,
     error::{Error, Kind, Result},
 };
 
@@ -44,6 +45,7 @@ impl Controller {
         let forgotten = tokio::task::spawn_blocking(move || cameras.forget(id)).await;
         if forgotten.unwrap_or(false) {
             self.plugged().tell();
+            self.drop_kept(controls::key(id)).await?;
             return self.drop_kept(format!("camera.names.{id}")).await;
         }
         let state = match status {

@@ -14,6 +14,7 @@ use paths::{Lease, Paths, Purpose};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
+    controls::Controls,
     convert::{self, path_of},
     leases::Leases,
     recordings::Recordings,
@@ -35,6 +36,7 @@ pub(crate) struct Plugged(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     cameras: Cameras,
+    controls: Controls,
     paths: Paths,
     leases: Leases,
     recordings: Recordings,
@@ -49,13 +51,14 @@ struct Inner {
 
 impl Plugged {
     pub(crate) fn new(
-        cameras: Cameras,
+        (cameras, controls): (Cameras, Controls),
         paths: Paths,
         (leases, recordings): (Leases, Recordings),
         config: &cameras::Config,
     ) -> Self {
         Self(Arc::new(Inner {
             cameras,
+            controls,
             paths,
             leases,
             recordings,
@@ -66,9 +69,17 @@ impl Plugged {
         }))
     }
 
-    /// Gives every camera that was found its stream.
+    /// Gives every camera that was found its stream, and what is kept of its controls.
     pub(crate) fn begin(&self) -> base::Result<()> {
+        self.apply_controls();
         self.0.cameras.list().iter().try_for_each(|camera| self.put(camera))
+    }
+
+    /// Has what is kept of controls put on all cameras that are there.
+    fn apply_controls(&self) {
+        let cameras = self.0.cameras.list();
+        let there = cameras.iter().filter(|camera| camera.status == cameras::Status::Connected);
+        there.for_each(|camera| self.0.controls.come(camera.id));
     }
 
     /// Looks again this often from now on.
@@ -76,9 +87,10 @@ impl Plugged {
         self.0.interval.send_replace(interval);
     }
 
-    /// Takes sources, names and interval of another configuration.
+    /// Takes sources, names, controls and interval of another configuration.
     pub(crate) fn reconfigure(&self, config: &cameras::Config) {
         self.0.cameras.reconfigure(config);
+        self.apply_controls();
         self.look(&Cause::Hint(Hint::everything()));
         if *self.0.interval.borrow() != config.scan_interval {
             self.set_interval(config.scan_interval);
@@ -174,6 +186,10 @@ impl Plugged {
             Change::Removed(_) => "camera removed",
         };
         tracing::info!(camera = %camera.id, name = camera.name, error = camera.error, "{what}");
+        // One that was replugged faster than it was looked for has only changed.
+        if camera.status == cameras::Status::Connected {
+            self.0.controls.come(camera.id);
+        }
         if let Change::Removed(_) = change {
             self.0.paths.remove(&path_of(camera.id));
             self.0.leases.end_of(camera.id);

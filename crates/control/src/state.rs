@@ -40,7 +40,7 @@ impl State {
         write(&self.dir, &values)
     }
 
-    /// Drops what was set for `key`; `false`: nothing was.
+    /// Drops what was set for `key` and all below it; `false`: nothing was.
     pub(crate) fn reset(&self, key: &str) -> io::Result<bool> {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         reset(&self.dir, key)
@@ -61,10 +61,14 @@ pub fn read(dir: &Path) -> io::Result<Map<String, Value>> {
     }
 }
 
-/// The same for the command line, which is another process.
+/// Drops a key and all below it, for the command line, which is another process.
 pub fn reset(dir: &Path, key: &str) -> io::Result<bool> {
     let mut values = read(dir)?;
-    let was_there = values.remove(key).is_some();
+    let before = values.len();
+    values.retain(|kept, _| {
+        kept.strip_prefix(key).is_none_or(|rest| !(rest.is_empty() || rest.starts_with('.')))
+    });
+    let was_there = values.len() < before;
     if was_there {
         write(dir, &values)?;
     }
@@ -72,10 +76,14 @@ pub fn reset(dir: &Path, key: &str) -> io::Result<bool> {
 }
 
 fn write(dir: &Path, values: &Map<String, Value>) -> io::Result<()> {
+    let text = Value::Object(values.clone()).to_string();
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than is ever read again"));
+    }
     let unfinished = dir.join(UNFINISHED);
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&unfinished)?;
-    file.write_all(Value::Object(values.clone()).to_string().as_bytes())?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(unfinished, dir.join(NAME))?;
     // The new name is on the disk only when the folder is.
@@ -99,6 +107,26 @@ mod tests {
         assert_eq!(Value::Object(values), json!({"a.b": 2, "a.c": null}));
         assert_eq!((reset(dir.path(), "a.b").unwrap(), state.reset("a.b").unwrap()), (true, false));
         assert_eq!(Value::Object(read(dir.path()).unwrap()), json!({"a.c": null}));
+    }
+
+    #[test]
+    fn a_key_is_dropped_with_all_below_it_and_no_other_that_begins_like_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        let keys = ["c.camera1.gain", "c.camera1.hue", "c.camera10.gain", "c.camera1"];
+        state.set(keys.map(|key| (key, json!(1)))).unwrap();
+        assert!(reset(dir.path(), "c.camera1.hue").unwrap() && !reset(dir.path(), "c.cam").unwrap());
+        assert!(state.reset("c.camera1").unwrap());
+        assert_eq!(Value::Object(read(dir.path()).unwrap()), json!({"c.camera10.gain": 1}));
+    }
+
+    #[test]
+    fn more_than_is_read_again_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        state.set([("a", json!(1))]).unwrap();
+        assert!(state.set([("b", json!("x".repeat(MAX_BYTES as usize)))]).is_err());
+        assert_eq!(Value::Object(read(dir.path()).unwrap()), json!({"a": 1}));
     }
 
     #[test]

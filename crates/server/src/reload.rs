@@ -118,7 +118,7 @@ fn is_live(key: &str) -> bool {
     let in_section = |section| key.strip_prefix(section).is_some_and(|rest: &str| rest.starts_with('.'));
     let audit = in_section("logging.audit");
     let source = key.starts_with("camera.sources[");
-    let sections = ["camera.names", "storage.retention", "security.rate_limit", "logging"];
+    let sections = ["camera.names", "camera.controls", "storage.retention", "security.rate_limit", "logging"];
     KEYS.contains(&key) || source || sections.into_iter().any(in_section) && !audit
 }
 
@@ -143,6 +143,7 @@ mod tests {
             "camera.sources",
             "camera.sources[0].url",
             "camera.names.camera3",
+            "camera.controls.camera3.brightness",
             "security.rate_limit.methods.take_snapshot.burst",
         ] {
             assert!(is_live(key), "{key}");

@@ -54,6 +54,7 @@ pub(super) const ALL: [Target; 11] = [
             without("crates/server/src/wire/params.rs", &["schema", "describe"]),
             only("crates/server/src/wire/audit.rs", &["from_params"]),
             only("crates/server/src/wire/cameras.rs", &["from_params", "check_filename"]),
+            only("crates/server/src/wire/controls.rs", &["from_params", "read"]),
             only("crates/server/src/wire/devices.rs", &["from_params", "check_name"]),
             only("crates/server/src/wire/events.rs", &["from_params"]),
             only("crates/server/src/wire/files.rs", &["from_params"]),
@@ -100,6 +101,7 @@ pub(super) const ALL: [Target; 11] = [
             only("crates/control/src/timelapse.rs", &["read"]),
             only("crates/files/src/config.rs", &["read"]),
             only("crates/paths/src/config.rs", &["read", "rules", "codec"]),
+            only("crates/cameras/src/kept.rs", &["read"]),
             only(
                 "crates/cameras/src/config.rs",
                 &[

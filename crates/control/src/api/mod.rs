@@ -9,6 +9,8 @@ mod storage;
 mod streams;
 mod system;
 
+/// What a control of a camera is, as the room of cameras says it: plain values already.
+pub use ::cameras::{Control, ControlFlags, ControlKind, ControlRange, ControlValue, MenuEntry};
 pub use cameras::{Camera, CameraDetail, CameraIdentity, CameraKind, CameraModes, CameraStatus, Chosen};
 pub use files::{FilePage, FileQuery, StoredFile};
 pub use pictures::{Picture, PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};

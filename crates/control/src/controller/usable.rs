@@ -21,7 +21,7 @@ impl Controller {
                 self.0.plugged.follow_up(&camera);
                 Ok(())
             }
-            cameras::Status::Disconnected => Err(self.unplugged(id)),
+            cameras::Status::Disconnected => Err(self.not_plugged_in(id)),
             cameras::Status::Error => {
                 let kind = Kind::Dependency { dependency: "camera", retryable: false };
                 Err(Error::new(kind, camera.error.unwrap_or_else(|| "this camera cannot be used".into())))
@@ -38,7 +38,7 @@ impl Controller {
         };
         match error.kind {
             Kind::Dependency { dependency: "camera", .. } | Kind::Internal if unplugged() => {
-                self.unplugged(id).with_private(error)
+                self.not_plugged_in(id).with_private(error)
             }
             Kind::DeviceBusy { device, holder: None } => {
                 let cameras = self.0.cameras.clone();
@@ -49,7 +49,7 @@ impl Controller {
         }
     }
 
-    fn unplugged(&self, id: CameraId) -> Error {
+    pub(crate) fn not_plugged_in(&self, id: CameraId) -> Error {
         self.not_found(id, Some("DISCONNECTED"), "this camera is not plugged in")
     }
 

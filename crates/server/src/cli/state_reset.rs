@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Args)]
 pub(super) struct Reset {
-    /// The key, as `config show` prints it
+    /// The key, as `config show` prints it; one that others begin with (`camera.controls.camera0`) drops all of them
     key: String,
     /// YAML file of the service
     #[arg(long, value_name = "FILE")]

@@ -9,7 +9,7 @@ use control::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
 use super::{
     error::Error,
@@ -19,8 +19,6 @@ use super::{
 
 /// Longest address of a network camera that is worth looking at.
 const MAX_URL_BYTES: usize = 2048;
-/// Controls set in one call.
-const MAX_CONTROLS: usize = 256;
 
 /// Takes `{device, name}`.
 #[derive(Debug)]
@@ -54,26 +52,6 @@ impl FromParams for SetDiscoveryInterval {
     fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
         let interval = params.integer("interval", 1..=3600)?;
         Ok(Self(Duration::from_secs(params.need("interval", interval)?)))
-    }
-}
-
-/// Takes `{device, controls: {name: value}}`.
-#[derive(Debug)]
-pub(crate) struct SetControls;
-
-impl FromParams for SetControls {
-    fn from_params(params: &mut Params<'_>) -> Result<Self, Error> {
-        params.device()?;
-        let controls = params.mapping("controls")?;
-        let controls: Map<String, Value> = params.need("controls", controls)?;
-        if controls.len() > MAX_CONTROLS || !controls.values().all(|v| v.is_number() || v.is_boolean()) {
-            return Err(Error::param(
-                "controls",
-                "type",
-                "must be names of controls with numbers or booleans",
-            ));
-        }
-        Ok(Self)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod cameras;
+mod controls;
 mod devices;
 mod error;
 mod events;
@@ -19,9 +20,10 @@ pub(crate) use cameras::{
     Camera, CameraList, CameraStatusOf, GetCameraStatus, OfCamera, Snapshot, TakeSnapshot, camera_kind,
     camera_status,
 };
+pub(crate) use controls::{Controls, SetControls};
 pub(crate) use devices::{
     AddStream, Capabilities, DiscoverStreams, DiscoveryInterval, ExternalStreams, Forgotten, SetCamera,
-    SetControls, SetDiscoveryInterval,
+    SetDiscoveryInterval,
 };
 pub(crate) use error::{Code, Error};
 pub(crate) use events::{

@@ -128,13 +128,10 @@ async fn what_this_build_cannot_do_is_said_once_the_parameters_are_right() {
     let camera = json!({"device": "camera0"});
     let stream = json!({"name": "Yard", "url": "rtsp://u:hunter2@192.0.2.1/x"});
     for (method, params, feature) in [
-        ("get_camera_controls", camera.clone(), "camera_controls"),
-        (
-            "set_camera_controls",
-            json!({"device": "camera0", "controls": {"brightness": 3}}),
-            "camera_controls",
-        ),
-        ("reset_camera_controls", camera.clone(), "camera_controls"),
+        // A network camera has none that could be reached.
+        ("get_camera_controls", camera.clone(), "controls"),
+        ("set_camera_controls", json!({"device": "camera0", "controls": {"brightness": 3}}), "controls"),
+        ("reset_camera_controls", camera.clone(), "controls"),
         ("discover_external_streams", json!({"timeout": 30}), "external_streams"),
         ("add_external_stream", stream, "external_streams"),
         ("remove_external_stream", camera.clone(), "external_streams"),
@@ -146,6 +143,7 @@ async fn what_this_build_cannot_do_is_said_once_the_parameters_are_right() {
         ("get_camera_controls", json!({}), "device"),
         ("set_camera_controls", camera.clone(), "controls"),
         ("set_camera_controls", json!({"device": "camera0", "controls": [1]}), "controls"),
+        ("set_camera_controls", json!({"device": "camera0", "controls": {"gain": 0.5}}), "controls"),
         ("reset_camera_controls", json!({"device": "camera0", "all": true}), "all"),
         ("discover_external_streams", json!({"timeout": 31}), "timeout"),
         ("add_external_stream", json!({"name": "Yard", "url": "http://u:hunter2@host/"}), "url"),
@@ -167,6 +165,32 @@ async fn what_this_build_cannot_do_is_said_once_the_parameters_are_right() {
     let mut viewer = service.rpc(Role::Viewer).await;
     viewer.err(-32002, "set_camera_controls", camera.clone()).await;
     viewer.err(-32030, "get_camera_controls", camera).await;
+}
+
+#[tokio::test]
+async fn kept_controls_of_a_camera_are_shown_and_dropped_one_by_one_or_together() {
+    let mut service = setup().set("camera.controls.camera0.gain", 3).start().await;
+    service.kill9();
+    let kept = json!({
+        "camera.controls.camera0.gain": 4, "camera.controls.camera0.hflip": true,
+        "camera.controls.camera7.title": "Gate",
+    });
+    std::fs::write(service.data_dir().join("state.json"), kept.to_string()).unwrap();
+    let mine = async |service: &Service, key: &str| shown(service, &format!("camera.controls.{key}")).await;
+    assert_eq!(mine(&service, "camera0.gain").await, "camera.controls.camera0.gain = 4  # api");
+    assert_eq!(mine(&service, "camera7").await, "camera.controls.camera7.title = Gate  # api");
+    let (code, _) = run(&service, &["state", "reset", "camera.controls.camera7.title"], &[]).await;
+    assert_eq!((code, mine(&service, "camera7").await.as_str()), (Some(0), ""));
+    assert_eq!(mine(&service, "camera0.hflip").await, "camera.controls.camera0.hflip = true  # api");
+    let (code, _) = run(&service, &["state", "reset", "camera.controls.camera0"], &[]).await;
+    assert_eq!((code, mine(&service, "camera0.hflip").await.as_str()), (Some(0), ""));
+    assert_eq!(mine(&service, "camera0.gain").await, "camera.controls.camera0.gain = 3  # file");
+    let (code, _) = run(&service, &["state", "reset", "camera.controls"], &[]).await;
+    assert_eq!(code, Some(1), "nothing is left");
+    service.restart().await;
+    let mut viewer = service.rpc(Role::Viewer).await;
+    let refused = viewer.err(-32030, "get_camera_controls", json!({"device": "camera0"})).await;
+    assert_eq!(refused.data["feature"], "controls");
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use control::api::CameraKind;
 use crate::{
     rpc::Caller,
     wire::{
-        AddStream, Camera, Capabilities, Code, DiscoverStreams, DiscoveryInterval, Error, ExternalStreams,
-        Forgotten, OfCamera, SetCamera, SetControls, SetDiscoveryInterval,
+        AddStream, Camera, Capabilities, Code, Controls, DiscoverStreams, DiscoveryInterval, Error,
+        ExternalStreams, Forgotten, OfCamera, SetCamera, SetControls, SetDiscoveryInterval,
     },
 };
 
@@ -46,18 +46,21 @@ pub(crate) fn get_external_streams(caller: &Caller) -> ExternalStreams {
 }
 
 /// Controls of a camera.
-pub(crate) fn get_camera_controls(_: &Caller, _: &OfCamera) -> Result<(), Error> {
-    Err(no_controls())
+pub(crate) async fn get_camera_controls(caller: Caller, of: OfCamera) -> Result<Controls, Error> {
+    let told = caller.controller().camera_controls(of.device).await;
+    told.map(|controls| Controls::new(of.device, controls)).map_err(|error| caller.failed(error))
 }
 
 /// Sets them.
-pub(crate) fn set_camera_controls(_: &Caller, _: &SetControls) -> Result<(), Error> {
-    Err(no_controls())
+pub(crate) async fn set_camera_controls(caller: Caller, wish: SetControls) -> Result<Controls, Error> {
+    let set = caller.controller().set_camera_controls(wish.device, wish.controls).await;
+    set.map(|controls| Controls::new(wish.device, controls)).map_err(|error| caller.failed(error))
 }
 
 /// Sets them back.
-pub(crate) fn reset_camera_controls(_: &Caller, _: &OfCamera) -> Result<(), Error> {
-    Err(no_controls())
+pub(crate) async fn reset_camera_controls(caller: Caller, of: OfCamera) -> Result<Controls, Error> {
+    let reset = caller.controller().reset_camera_controls(of.device).await;
+    reset.map(|controls| Controls::new(of.device, controls)).map_err(|error| caller.failed(error))
 }
 
 /// Looks for streams on the network.
@@ -73,11 +76,6 @@ pub(crate) fn add_external_stream(_: &Caller, _: &AddStream) -> Result<(), Error
 /// Takes one away.
 pub(crate) fn remove_external_stream(_: &Caller, _: &OfCamera) -> Result<(), Error> {
     Err(no_streams())
-}
-
-fn no_controls() -> Error {
-    Error::new(Code::Unsupported, "this build does not reach the controls of cameras yet")
-        .with("feature", "camera_controls")
 }
 
 fn no_streams() -> Error {

@@ -29,7 +29,7 @@ pub(crate) fn get_server_info(caller: &Caller) -> ServerInfo {
         rust_version: about::RUST_VERSION,
         architecture: std::env::consts::ARCH,
         media_server: media_server(caller),
-        capabilities: &["rtsp", "snapshots", "recording"],
+        capabilities: &["rtsp", "snapshots", "recording", "camera_controls"],
         supported_formats: &["mp4", "fmp4", "mkv", "avi", "jpg", "png"],
         max_cameras: control::MAX_SOURCES,
         methods: std::iter::once(AUTHENTICATE).chain(METHODS.iter().map(|method| method.name)).collect(),
