@@ -24,7 +24,7 @@ const COLLECTION: u8 = 3;
 /// Numbers of our interfaces, endpoint and units.
 pub(super) const STREAMING_INTERFACE: u8 = 1;
 pub(super) const BULK_IN: u8 = 0x81;
-const LENS: u8 = 1;
+pub(super) const LENS: u8 = 1;
 pub(super) const PROCESSING_UNIT: u8 = 2;
 const TO_HOST: u8 = 3;
 
@@ -87,9 +87,9 @@ pub(super) fn configuration(config: &Config) -> Vec<u8> {
     out
 }
 
-/// A lens, a processing unit with brightness and contrast, and the way out.
+/// A lens with exposure mode and time, a processing unit with brightness and contrast, and the way out.
 fn control() -> Vec<u8> {
-    let mut units = vec![18, CS_INTERFACE, 2, LENS, 0x01, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0];
+    let mut units = vec![18, CS_INTERFACE, 2, LENS, 0x01, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0x0a, 0, 0];
     units.extend([12, CS_INTERFACE, 5, PROCESSING_UNIT, LENS, 0, 0, 2, 0x03, 0, 0, 0]);
     units.extend([9, CS_INTERFACE, 3, TO_HOST, 0x01, 0x01, 0, PROCESSING_UNIT, 0]);
     // Video Class 1.1.

@@ -4,8 +4,9 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Config, Faults, Format,
-    descriptors::{self, BULK_IN, PROCESSING_UNIT, STREAMING_INTERFACE},
+    descriptors::{self, BULK_IN, LENS, PROCESSING_UNIT, STREAMING_INTERFACE},
     film,
+    levels::{CONTRAST, GET_CUR, GET_INFO, GET_LEN, Levels, READ_WRITE, SET_CUR},
 };
 use crate::{film::SIZES, usbip::Urb};
 
@@ -13,20 +14,8 @@ use crate::{film::SIZES, usbip::Urb};
 pub(super) const PAYLOAD: usize = 16384;
 /// Bytes of the block that agrees on a mode (Video Class 1.1, table 4-47).
 const PROBE: usize = 34;
-/// Requests of the class.
-const SET_CUR: u8 = 0x01;
-const GET_CUR: u8 = 0x81;
-const GET_MIN: u8 = 0x82;
-const GET_MAX: u8 = 0x83;
-const GET_RES: u8 = 0x84;
-const GET_LEN: u8 = 0x85;
-const GET_INFO: u8 = 0x86;
-/// It can be read and set.
-const READ_WRITE: u8 = 3;
 /// Controls of the streaming interface.
 const COMMIT: u8 = 2;
-/// Range of brightness and contrast.
-const RANGE: (i16, i16) = (-64, 64);
 
 /// The camera.
 #[derive(Debug)]
@@ -34,14 +23,15 @@ pub(super) struct Device {
     config: Config,
     pub(super) faults: Faults,
     probe: Vec<u8>,
-    /// Brightness, contrast.
-    levels: [i16; 2],
+    levels: Levels,
     /// What is sent, if anything.
     pub(super) stream: Option<Stream>,
     /// Streams so far.
     streams: u64,
     /// Places for data the host has offered.
     pub(super) places: VecDeque<Urb>,
+    /// Requests it is deaf to; the host waits.
+    pub(super) unheard: Vec<u32>,
     /// It is pulled.
     pub(super) gone: bool,
 }
@@ -62,19 +52,31 @@ impl Device {
             config,
             faults: Faults::default(),
             probe: Vec::new(),
-            levels: [0; 2],
+            levels: Levels::new(),
             stream: None,
             streams: 0,
             places: VecDeque::new(),
+            unheard: Vec::new(),
             gone: false,
         }
     }
 
-    /// Takes a place back; was it still there?
+    /// Takes a request back; was it still there?
     pub(super) fn unlink(&mut self, victim: u32) -> bool {
-        let before = self.places.len();
+        let waiting = |device: &Self| device.places.len() + device.unheard.len();
+        let before = waiting(self);
         self.places.retain(|urb| urb.number != victim);
-        self.places.len() < before
+        self.unheard.retain(|number| *number != victim);
+        waiting(self) < before
+    }
+
+    /// Is it a request that it is deaf to? Then it is answered when it hears again.
+    pub(super) fn overhears(&mut self, number: u32, setup: [u8; 8]) -> bool {
+        let deaf = self.faults.deaf && setup[..2] == [0x21, SET_CUR] && setup[4] == 0;
+        if deaf {
+            self.unheard.push(number);
+        }
+        deaf
     }
 
     /// The answer to a request of endpoint 0; `None`: it refuses.
@@ -100,9 +102,13 @@ impl Device {
             // GET_INTERFACE
             (0x81, 10) => Some(vec![0]),
             (0x21 | 0xa1, _) if index_low == STREAMING_INTERFACE => self.streaming(request, selector, data),
-            (0x21 | 0xa1, _) if index_low == 0 && index == PROCESSING_UNIT => {
-                self.level(request, selector, data)
+            (0x21, _) if index == PROCESSING_UNIT && selector == CONTRAST && self.faults.stall_contrast => {
+                None
             }
+            (0x21 | 0xa1, _) if index_low == 0 && index == PROCESSING_UNIT => {
+                self.levels.unit(request, selector, data)
+            }
+            (0x21 | 0xa1, _) if index_low == 0 && index == LENS => self.levels.lens(request, selector, data),
             _ => None,
         }
     }
@@ -150,25 +156,6 @@ impl Device {
         block[30] = 3;
         (block, self.config.formats[format - 1], SIZES[size - 1], interval)
     }
-
-    /// Brightness (2) and contrast (3) of the processing unit.
-    fn level(&mut self, request: u8, selector: u8, data: &[u8]) -> Option<Vec<u8>> {
-        let level = self.levels.get_mut(usize::from(selector.checked_sub(2)?))?;
-        let value = match request {
-            SET_CUR => {
-                *level = i16::from_le_bytes(data.try_into().ok()?);
-                return Some(Vec::new());
-            }
-            GET_INFO => return Some(vec![READ_WRITE]),
-            GET_LEN => 2,
-            GET_CUR => *level,
-            GET_MIN => RANGE.0,
-            GET_MAX => RANGE.1,
-            GET_RES => 1,
-            _ => 0,
-        };
-        Some(value.to_le_bytes().to_vec())
-    }
 }
 
 #[cfg(test)]
@@ -209,6 +196,18 @@ mod tests {
     fn a_place_is_taken_back_once() {
         let mut device = device();
         device.places.push_back(Urb { number: 5, length: 1 });
+        assert!(device.unlink(5) && !device.unlink(5));
+    }
+
+    #[test]
+    fn what_is_not_heard_waits() {
+        let mut device = device();
+        let set = [0x21, SET_CUR, 0, 2, 0, PROCESSING_UNIT, 2, 0];
+        assert!(!device.overhears(5, set));
+        device.faults.deaf = true;
+        assert!(
+            device.overhears(5, set) && !device.overhears(6, [0xa1, GET_CUR, 0, 2, 0, PROCESSING_UNIT, 2, 0])
+        );
         assert!(device.unlink(5) && !device.unlink(5));
     }
 }

@@ -1,10 +1,11 @@
 //! A USB camera in user space: it speaks USB Video Class to the kernel's own `uvcvideo` through `vhci_hcd`, so that real nodes
 //! appear when it is plugged in and go when it is pulled. `descriptors` says what it is, `device` answers the host's requests,
-//! `feed` sends pictures.
+//! `levels` has its controls, `feed` sends pictures.
 
 mod descriptors;
 mod device;
 mod feed;
+mod levels;
 
 use std::{
     io,
@@ -94,6 +95,10 @@ pub struct Faults {
     pub truncate: bool,
     /// Each picture is marked as wrong in the header of its payload.
     pub error_bit: bool,
+    /// It refuses to have its contrast set.
+    pub stall_contrast: bool,
+    /// It does not answer when one of its controls is to be set, until it hears again; then it refuses.
+    pub deaf: bool,
 }
 
 /// A camera that is plugged in. Dropped, it is pulled.
@@ -141,7 +146,16 @@ impl UvcCamera {
 
     /// From now on it has these faults and no others.
     pub fn inject(&self, faults: Faults) {
-        self.shared.change(|device| device.faults = faults);
+        // The way out first: see `feed::place`.
+        let mut out = self.shared.answers();
+        let heard = self.shared.change(|device| {
+            device.faults = faults;
+            if faults.deaf { Vec::new() } else { std::mem::take(&mut device.unheard) }
+        });
+        for number in heard {
+            // An error: the kernel has let go.
+            let _ = usbip::stall(&mut *out, number);
+        }
     }
 
     /// Pictures the host has taken whole since it was plugged in.
@@ -181,6 +195,8 @@ impl Shared {
     fn listen(&self, mut cable: UnixStream) -> io::Result<()> {
         loop {
             match usbip::read(&mut cable)? {
+                Request::Control { number, setup, .. }
+                    if self.change(|device| device.overhears(number, setup)) => {}
                 Request::Control { number, setup, data, length } => {
                     let answered = self.change(|device| device.control(setup, &data));
                     let mut out = self.answers();

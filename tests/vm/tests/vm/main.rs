@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is tests, although the harness is our own")]
 
 mod common;
+mod controls;
 mod direct;
 mod discovery;
 mod faults;
@@ -48,6 +49,12 @@ fn main() -> ExitCode {
         vivid::an_input_without_a_signal_is_named,
         vivid::a_driver_that_lets_go_and_a_device_that_is_unbound_do_not_end_a_viewing,
         unplug::who_waits_for_a_camera_that_is_pulled_is_told_so,
+        controls::every_control_is_told_as_v4l2_ctl_tells_it,
+        controls::many_are_set_at_once_modes_first_or_none_is,
+        controls::odd_ones_are_set_too,
+        controls::what_is_set_holds_after_replug_and_restart_until_it_is_dropped,
+        controls::they_are_set_while_pictures_flow,
+        controls::a_camera_that_does_not_answer_holds_up_nobody,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }
