@@ -21,7 +21,6 @@ use crate::{
     kept::Kept,
     known::Known,
     look::Lookout,
-    touch::Doors,
     turns::Turns,
     watch::{Hint, Watch},
 };
@@ -44,11 +43,10 @@ struct Inner {
     state: Mutex<State>,
     /// Taken before `state`, while the numbers are written down: a slow disk holds up nobody else.
     keeping: Mutex<()>,
-    /// Whose driver is asked about controls.
+    /// Whose driver is asked something.
     turns: Turns,
     /// A device has answered, or is being asked.
     news: Arc<Notify>,
-    doors: Doors,
 }
 
 #[derive(Debug)]
@@ -160,7 +158,6 @@ impl Cameras {
             keeping: Mutex::default(),
             turns: Turns::new(config.detection_timeout),
             news,
-            doors: Doors::default(),
         }));
         let found = cameras.settle(&[]);
         cameras.keep();
@@ -312,13 +309,12 @@ impl Cameras {
         state.seen.remove(&id);
         state.known.forget(id);
         drop(state);
-        self.0.doors.forget(id);
         self.keep();
         true
     }
 
-    pub(crate) fn doors(&self) -> &Doors {
-        &self.0.doors
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     pub(crate) fn detection_timeout(&self) -> Duration {

@@ -1,60 +1,19 @@
-//! Calls into the drivers of cameras: each in a thread of its own, because it cannot be called back, and one at a time
-//! for each camera, because two would be in each other's way. Who waits does so for a limited time. A driver that
-//! hangs keeps one thread, and its camera is refused until it answers.
+//! Using a camera without a stream: is it free, why does it fail, one picture. Each is a call into its driver, made in
+//! turn.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use base::{CameraId, Error, Kind, Result};
-use tokio::sync::oneshot;
 
 use crate::{
     camera::{Kind as Attached, Status},
     registry::Cameras,
+    turns::NoAnswer,
     v4l2::{Ask, Grabbed, holders},
 };
 
 /// Beyond the time a picture may take: for the driver to end what it has begun.
 const AFTERWARDS: Duration = Duration::from_secs(1);
-
-/// The doors to all cameras' drivers.
-#[derive(Debug, Default)]
-pub(crate) struct Doors(Mutex<BTreeMap<CameraId, Arc<tokio::sync::Mutex<()>>>>);
-
-impl Doors {
-    /// Calls `work` when nobody else is with that camera's driver, and waits for it for as long as `limit` in all.
-    pub(crate) async fn through<T: Send + 'static>(
-        &self,
-        id: CameraId,
-        limit: Duration,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        let door = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone();
-        let silent = |_| Error::new(Kind::Timeout, "the device does not answer");
-        let called = async {
-            let inside = door.lock_owned().await;
-            let (tell, told) = oneshot::channel();
-            let started = thread::Builder::new().name(format!("{id}-call")).spawn(move || {
-                let made = work();
-                drop(inside);
-                // Nobody waits any more.
-                let _ = tell.send(made);
-            });
-            started.map_err(|e| Error::new(Kind::Internal, "no thread for a camera").with_private(e))?;
-            told.await.map_err(|_| Error::new(Kind::Internal, "looking at the camera failed"))
-        };
-        tokio::time::timeout(limit, called).await.map_err(silent)?
-    }
-
-    /// Of a camera that is forgotten.
-    pub(crate) fn forget(&self, id: CameraId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    }
-}
 
 impl Cameras {
     /// Waits until nobody of ours uses the camera otherwise, and sees that no other program does. `thoroughly`: begins
@@ -63,7 +22,7 @@ impl Cameras {
     pub async fn ready(&self, id: CameraId, thoroughly: bool) -> Result<()> {
         let Some(ask) = self.get(id).and_then(|camera| camera.stream) else { return Ok(()) };
         let look = move || if thoroughly { ask.try_out() } else { ask.is_free() };
-        self.doors().through(id, self.detection_timeout(), look).await?
+        self.turns().call(self.detection_timeout(), id, look).await.map_err(no_answer)?
     }
 
     /// Can [`Cameras::grab`] have a picture of it?
@@ -90,7 +49,7 @@ impl Cameras {
             }
             ask.grab(deadline, look)
         };
-        self.doors().through(id, limit + AFTERWARDS, work).await?
+        self.turns().call(limit + AFTERWARDS, id, work).await.map_err(no_answer)?
     }
 
     /// The first program that has the camera open, as far as can be seen. Blocks while `/proc` is read.
@@ -105,36 +64,9 @@ impl Cameras {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    const ONE: CameraId = CameraId(1);
-    const OTHER: CameraId = CameraId(2);
-
-    #[tokio::test]
-    async fn one_that_hangs_is_waited_for_no_longer_than_told_and_holds_up_no_other() {
-        let doors = Doors::default();
-        let (answer, driver) = mpsc::channel::<()>();
-        let limit = Duration::from_millis(50);
-        let hung = doors.through(ONE, limit, move || driver.recv()).await;
-        assert_eq!(hung.unwrap_err().kind, Kind::Timeout);
-        // Its thread is still in there, and nobody else goes in.
-        assert_eq!(doors.through(ONE, limit, || 1).await.unwrap_err().kind, Kind::Timeout);
-        let minute = Duration::from_mins(1);
-        assert_eq!(doors.through(OTHER, minute, || 2).await.unwrap(), 2);
-        answer.send(()).unwrap();
-        assert_eq!(doors.through(ONE, minute, || 3).await.unwrap(), 3);
-    }
-
-    #[tokio::test]
-    async fn a_call_that_panics_is_an_error_and_the_next_one_goes_on() {
-        let doors = Doors::default();
-        let minute = Duration::from_mins(1);
-        let panicked = doors.through(ONE, minute, || assert_eq!(1, 2, "a bug")).await;
-        assert_eq!(panicked.unwrap_err().kind, Kind::Internal);
-        assert_eq!(doors.through(ONE, minute, || 1).await.unwrap(), 1);
+fn no_answer(none: NoAnswer) -> Error {
+    match none {
+        NoAnswer::Silent => Error::new(Kind::Timeout, "the device does not answer"),
+        NoAnswer::TooMany => Error::new(Kind::Limit, "too many devices do not answer"),
     }
 }

@@ -15,6 +15,7 @@ use std::{
 };
 
 use base::CameraId;
+use tokio::sync::{Notify, oneshot};
 
 /// Most threads at once: so many drivers would have to hang before another camera cannot be asked.
 const MAX_THREADS: usize = 32;
@@ -65,7 +66,9 @@ struct Inner {
     patience: Duration,
     /// Cameras that are being asked, and until when an answer is waited for.
     busy: Mutex<BTreeMap<CameraId, Instant>>,
+    /// A turn is over: for threads that wait, and for tasks.
     freed: Condvar,
+    told: Notify,
 }
 
 impl fmt::Debug for Turns {
@@ -84,12 +87,13 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.inner.busy().remove(&self.id);
         self.inner.freed.notify_all();
+        self.inner.told.notify_waiters();
     }
 }
 
 impl Turns {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self(Arc::new(Inner { patience, busy: Mutex::default(), freed: Condvar::new() }))
+        Self(Arc::new(Inner { patience, busy: Mutex::default(), freed: Condvar::new(), told: Notify::new() }))
     }
 
     /// Does `work` when it is this camera's turn, and waits for it. Blocks, at most as long as a driver may take. What
@@ -114,16 +118,12 @@ impl Turns {
         // Of one answer: the thread never waits.
         let (tell, told) = sync_channel(1);
         let theirs = claim.clone();
-        let started = thread::Builder::new().name("camera-control".into()).spawn(move || {
+        begin(move || {
             let outcome = work(&theirs);
             drop(turn);
             // An error: nobody waits any more.
             let _ = tell.send(outcome);
-        });
-        if let Err(error) = started {
-            tracing::warn!(%error, "no thread to ask a camera");
-            return Err(NoAnswer::TooMany);
-        }
+        })?;
         if let Ok(outcome) = told.recv_timeout(until.saturating_duration_since(Instant::now())) {
             return Ok(outcome);
         }
@@ -134,24 +134,77 @@ impl Turns {
         told.recv_timeout(patience).map_err(|_| NoAnswer::Silent)
     }
 
+    /// The same for a task, which waits for as long as it wants. What is not waited for any more goes on to its end.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        id: CameraId,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NoAnswer> {
+        let until = Instant::now() + patience;
+        let answered = async {
+            let turn = loop {
+                let freed = self.0.told.notified();
+                tokio::pin!(freed);
+                // From here on: a turn that ends while we look is not missed.
+                freed.as_mut().enable();
+                if let Some(turn) = self.try_turn(&mut self.0.busy(), id, until)? {
+                    break turn;
+                }
+                freed.await;
+            };
+            let (tell, told) = oneshot::channel();
+            begin(move || {
+                let outcome = work();
+                drop(turn);
+                // An error: nobody waits any more.
+                let _ = tell.send(outcome);
+            })?;
+            // An error: it panicked, and the log says where.
+            told.await.map_err(|_| NoAnswer::Silent)
+        };
+        tokio::time::timeout_at(until.into(), answered).await.unwrap_or(Err(NoAnswer::Silent))
+    }
+
     fn turn(&self, id: CameraId, until: Instant) -> Result<Turn, NoAnswer> {
         let mut busy = self.0.busy();
         loop {
-            let now = Instant::now();
-            match busy.get(&id) {
-                None if busy.len() < MAX_THREADS => break,
-                None => return Err(NoAnswer::TooMany),
-                // It hangs: waiting would be in vain.
-                Some(due) if *due <= now => return Err(NoAnswer::Silent),
-                Some(_) if until <= now => return Err(NoAnswer::Silent),
-                Some(_) => {}
+            if let Some(turn) = self.try_turn(&mut busy, id, until)? {
+                return Ok(turn);
             }
-            let waited = self.0.freed.wait_timeout(busy, until - now);
-            busy = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let left = until.saturating_duration_since(Instant::now());
+            busy = self.0.freed.wait_timeout(busy, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        busy.insert(id, until);
-        Ok(Turn { inner: self.0.clone(), id })
     }
+
+    /// `None`: somebody else's turn is not over yet.
+    fn try_turn(
+        &self,
+        busy: &mut BTreeMap<CameraId, Instant>,
+        id: CameraId,
+        until: Instant,
+    ) -> Result<Option<Turn>, NoAnswer> {
+        let now = Instant::now();
+        match busy.get(&id) {
+            None if busy.len() < MAX_THREADS => {
+                busy.insert(id, until);
+                Ok(Some(Turn { inner: self.0.clone(), id }))
+            }
+            None => Err(NoAnswer::TooMany),
+            // It hangs: waiting would be in vain.
+            Some(due) if *due <= now => Err(NoAnswer::Silent),
+            Some(_) if until <= now => Err(NoAnswer::Silent),
+            Some(_) => Ok(None),
+        }
+    }
+}
+
+fn begin(work: impl FnOnce() + Send + 'static) -> Result<(), NoAnswer> {
+    let started = thread::Builder::new().name("camera-call".into()).spawn(work);
+    started.map(drop).map_err(|error| {
+        tracing::warn!(%error, "no thread to ask a camera");
+        NoAnswer::TooMany
+    })
 }
 
 impl Inner {
@@ -216,6 +269,39 @@ mod tests {
             assert_eq!(caller.join().unwrap(), Ok(()));
         }
         assert_eq!(*inside.lock().unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn tasks_wait_for_their_turn_too_and_for_no_longer_than_they_want() {
+        let turns = Turns::new(PATIENCE);
+        let (free, freed) = mpsc::channel::<()>();
+        let hung = turns.call(SHORT, CameraId(1), move || freed.recv().is_err()).await;
+        assert_eq!(hung, Err(NoAnswer::Silent));
+        assert_eq!(turns.call(PATIENCE, CameraId(1), || 1).await, Err(NoAnswer::Silent), "it hangs");
+        assert_eq!(turns.call(PATIENCE, CameraId(2), || 2).await, Ok(2));
+        drop(free);
+        let (begin, begun) = mpsc::channel();
+        let (go, gone) = mpsc::channel::<()>();
+        let waits = tokio::spawn({
+            let turns = turns.clone();
+            async move {
+                turns
+                    .call(PATIENCE, CameraId(3), move || {
+                        begin.send(()).unwrap();
+                        // An error is as good as a word.
+                        let _ = gone.recv();
+                    })
+                    .await
+            }
+        });
+        while begun.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        let (second, ()) = tokio::join!(turns.call(PATIENCE, CameraId(3), || 4), async { drop(go) });
+        assert_eq!((second, waits.await.unwrap()), (Ok(4), Ok(())));
+        let panicked = turns.call(PATIENCE, CameraId(4), || assert_eq!(1, 2, "a bug")).await;
+        assert_eq!(panicked, Err(NoAnswer::Silent));
+        assert_eq!(turns.call(PATIENCE, CameraId(4), || 5).await, Ok(5));
     }
 
     #[test]

@@ -142,6 +142,9 @@ impl Snapshots {
             quarter_turns: self.cameras.get(device).map_or(0, |camera| camera.quarter_turns),
             not_before: request.not_before,
         };
+        let cameras = self.cameras.clone();
+        // As before a stream: see `usable::prepare`. What cannot be set is told in the log.
+        let _ = tokio::task::spawn_blocking(move || cameras.apply_controls(device)).await;
         let paths = self.paths.clone();
         let grabbed = self.cameras.grab(device, limit, move || paths.rests(&name), direct::maker(wish)).await;
         grabbed.map_err(|e| convert::path_error(&e, device))

@@ -101,7 +101,11 @@ pub(super) fn prepare(cameras: &Cameras) -> Prepare {
         Box::pin(async move {
             // A stream's name is its camera's id.
             let Ok(id) = name.as_str().parse() else { return Ok(()) };
-            cameras.ready(id, attempt == Attempt::AfterFailure).await
+            cameras.ready(id, attempt == Attempt::AfterFailure).await?;
+            // A driver may have forgotten what was set, and a program of somebody's may have set something else. What
+            // cannot be set is told in the log, and is no reason for no picture.
+            let applied = tokio::task::spawn_blocking(move || cameras.apply_controls(id)).await;
+            applied.map(drop).map_err(|e| base::Error::new(base::Kind::Internal, "controls").with_private(e))
         })
     })
 }
