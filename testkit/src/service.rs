@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{
+        fs::{OpenOptionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -45,6 +48,14 @@ const BINARY_VARIABLE: &str = "CAMERA_SERVICE_BIN";
 pub struct Setup {
     config: Value,
     environment: Vec<(String, String)>,
+    user: Option<User>,
+}
+
+/// Whom a service runs as.
+#[derive(Debug, Clone, Copy)]
+struct User {
+    uid: u32,
+    gid: u32,
 }
 
 impl Setup {
@@ -57,7 +68,7 @@ impl Setup {
             "recording": {"min_free_space": "32MiB"},
             "storage": {"retention": {"min_free_percent": 6}},
         });
-        Self { config, environment: Vec::new() }
+        Self { config, environment: Vec::new(), user: None }
     }
 
     /// Adds a test camera; `picture` is such as `640x360@15`.
@@ -92,6 +103,11 @@ impl Setup {
         self
     }
 
+    /// Runs it as this user, in this group and no other; its folder, with a copy of the binary, is theirs. For root alone.
+    pub fn run_as(self, uid: u32, gid: u32) -> Self {
+        Self { user: Some(User { uid, gid }), ..self }
+    }
+
     /// Starts it and waits until it listens.
     ///
     /// # Panics
@@ -107,8 +123,11 @@ impl Setup {
         // JSON is YAML (YAML 1.2, section 1.3).
         let text = serde_json::to_string_pretty(&config).expect("a value of JSON can be written");
         fs::write(file("config.yaml"), text).expect("the temporary folder can be written");
-        let environment = self.environment;
-        let mut service = Service { folder, environment, running: None, devices: BTreeMap::new() };
+        if let Some(user) = self.user {
+            user.given(folder.path());
+        }
+        let (environment, user) = (self.environment, self.user);
+        let mut service = Service { folder, environment, user, running: None, devices: BTreeMap::new() };
         service.start().await;
         service
     }
@@ -128,6 +147,21 @@ impl Default for Setup {
     }
 }
 
+impl User {
+    /// Gives them a folder and the files in it. The binary comes along: not everybody may look into a checkout.
+    fn given(self, folder: &Path) {
+        fs::copy(binary(), own_binary(folder)).expect("the temporary folder can be written");
+        let files = fs::read_dir(folder).expect("the folder is ours").flatten().map(|entry| entry.path());
+        for path in files.chain([folder.to_owned()]) {
+            chown(path, Some(self.uid), Some(self.gid)).expect("only root runs a service as somebody else");
+        }
+    }
+}
+
+fn own_binary(folder: &Path) -> PathBuf {
+    folder.join("camera-service")
+}
+
 fn write_secret(path: &Path) -> PathBuf {
     use std::io::Write as _;
     let mut options = fs::OpenOptions::new();
@@ -142,6 +176,7 @@ fn write_secret(path: &Path) -> PathBuf {
 pub struct Service {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    user: Option<User>,
     running: Option<Running>,
     devices: BTreeMap<String, String>,
 }
@@ -322,7 +357,7 @@ impl Service {
         let folder = tempfile::tempdir().expect("the temporary folder can be written");
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let environment = environment.collect();
-        let mut service = Self { folder, environment, running: None, devices: BTreeMap::new() };
+        let mut service = Self { folder, environment, user: None, running: None, devices: BTreeMap::new() };
         let mut command = command();
         command.args(arguments);
         service.run(command).await;
@@ -330,7 +365,15 @@ impl Service {
     }
 
     async fn start(&mut self) {
-        let mut command = command();
+        let mut command = match self.user {
+            None => command(),
+            Some(user) => {
+                let mut command = clean(&own_binary(self.folder.path()));
+                // Without the groups we are in ourselves: std sees to that (`CommandExt::uid`).
+                command.uid(user.uid).gid(user.gid);
+                command
+            }
+        };
         command.arg("serve").arg("--config").arg(self.config());
         self.run(command).await;
     }
@@ -415,7 +458,11 @@ pub(crate) fn environment_of(unit: &str) -> Vec<(String, String)> {
 
 /// The binary with an environment that holds nothing of the tester's own set-up.
 pub fn command() -> Command {
-    let mut command = Command::new(binary());
+    clean(&binary())
+}
+
+fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null());
     for name in ["PATH", "LANG", "TMPDIR"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));

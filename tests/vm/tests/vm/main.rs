@@ -10,6 +10,7 @@ mod discovery;
 mod faults;
 mod formats;
 mod identity;
+mod permission;
 mod unplug;
 mod vivid;
 
@@ -55,6 +56,8 @@ fn main() -> ExitCode {
         controls::what_is_set_holds_after_replug_and_restart_until_it_is_dropped,
         controls::they_are_set_while_pictures_flow,
         controls::a_camera_that_does_not_answer_holds_up_nobody,
+        permission::a_user_of_group_video_has_a_camera_once_udev_permits_it,
+        permission::who_is_not_in_group_video_is_told_which_group_it_takes,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }
