@@ -12,7 +12,7 @@ use crate::{
     machine::{self, Machine},
 };
 
-/// Longest test. The longest one takes less than half a minute on a calm machine.
+/// Longest test. The longest one takes less than a minute on a calm machine.
 const TEST_LIMIT: Duration = Duration::from_secs(240);
 /// What the standard harness's programs end with.
 const FAILED: u8 = 101;

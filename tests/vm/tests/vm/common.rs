@@ -51,3 +51,13 @@ pub(crate) async fn told(rpc: &mut Rpc, topic: &str) -> Value {
     assert_eq!(told["topic"], topic, "{told}");
     told
 }
+
+/// Waits for the event of this topic; others of its method may come before it.
+pub(crate) async fn hears(rpc: &mut Rpc, method: &str, topic: &str) -> Value {
+    loop {
+        let told = rpc.notification(method).await["params"].clone();
+        if told["topic"] == topic {
+            return told;
+        }
+    }
+}

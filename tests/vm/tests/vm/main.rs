@@ -11,6 +11,7 @@ mod faults;
 mod formats;
 mod identity;
 mod permission;
+mod rounds;
 mod unplug;
 mod vivid;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         controls::a_camera_that_does_not_answer_holds_up_nobody,
         permission::a_user_of_group_video_has_a_camera_once_udev_permits_it,
         permission::who_is_not_in_group_video_is_told_which_group_it_takes,
+        rounds::fifty_rounds_of_coming_and_going_leave_nothing_behind,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
     ])
 }

@@ -1,13 +1,13 @@
 //! A camera that is pulled while it is used: everything on it ends cleanly, everybody is told, and all goes on when it is back.
 
-use serde_json::{Value, json};
-use testkit::{Rpc, Transport, Watch, ffmpeg, token::Role};
+use serde_json::json;
+use testkit::{Transport, Watch, ffmpeg, token::Role};
 use vm::{
     UvcCamera,
     uvc::{Config, Faults},
 };
 
-use crate::common::{PATIENCE, connected, setup};
+use crate::common::{PATIENCE, connected, hears, setup};
 
 pub(crate) async fn a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back() {
     let config = || Config::new("Desk Cam", "A1");
@@ -86,14 +86,4 @@ pub(crate) async fn who_waits_for_a_camera_that_is_pulled_is_told_so() {
         assert_eq!(refused.data["state"], "DISCONNECTED", "{refused:?}");
     }
     service.ffmpegs_become(0, PATIENCE).await;
-}
-
-/// Waits for the event of this topic; others of its method may come before it.
-async fn hears(rpc: &mut Rpc, method: &str, topic: &str) -> Value {
-    loop {
-        let told = rpc.notification(method).await["params"].clone();
-        if told["topic"] == topic {
-            return told;
-        }
-    }
 }
