@@ -7,7 +7,7 @@ use std::{
     os::{fd::AsRawFd, unix::net::UnixStream},
 };
 
-/// The first virtual host controller; it has the high-speed ports 0 to 7 (`/sys/.../status`, hub `hs`).
+/// The first virtual host controller; it has the high-speed ports 0 to 14 (`/sys/.../status`, hub `hs`) in Debian's kernel.
 const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
 /// `enum usb_device_speed` of the kernel: USB 2.0, 480 Mbit/s.
 const HIGH_SPEED: u32 = 3;

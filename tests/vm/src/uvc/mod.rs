@@ -122,7 +122,7 @@ struct Shared {
 }
 
 impl UvcCamera {
-    /// Plugs a camera into a port, 0 to 7, when that is free. The kernel needs half a second until there are nodes.
+    /// Plugs a camera into a port, 0 to 14, when that is free. The kernel needs half a second until there are nodes.
     ///
     /// # Panics
     /// If there is no such port, or another camera stays in it.

@@ -10,6 +10,7 @@ mod discovery;
 mod faults;
 mod formats;
 mod identity;
+mod many;
 mod permission;
 mod rounds;
 mod unplug;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         controls::what_is_set_holds_after_replug_and_restart_until_it_is_dropped,
         controls::they_are_set_while_pictures_flow,
         controls::a_camera_that_does_not_answer_holds_up_nobody,
+        many::ten_cameras_at_once_are_told_within_a_second,
         permission::a_user_of_group_video_has_a_camera_once_udev_permits_it,
         permission::who_is_not_in_group_video_is_told_which_group_it_takes,
         rounds::fifty_rounds_of_coming_and_going_leave_nothing_behind,
