@@ -30,6 +30,7 @@ docs: ## write the documents that are made of the code
 
 bench: ## measure what docs/performance.md tells and write docs/evidence/*.json
 	@scripts/setup.sh
+	@scripts/setup.sh vm || echo "setup: hotplug cannot be measured without a guest"
 	@scripts/step.sh "bench" cargo run --locked --release --package xtask -- bench
 
 soak: ## hostile clients in full number, then long under load, then attack parsers; write docs/evidence/*.json

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of them without a name:
                            idle first-frame snapshot recording-start ten-cameras api connections
-                           mediamtx rooms
+                           mediamtx hotplug rooms
 xtask storm                hostile clients: 10,000 wrong logins and 2,000 half-open connections a round
 xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras, then
                            SOAK_FUZZ_SECONDS (600) of `fuzz` for each target of the server

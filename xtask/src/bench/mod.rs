@@ -3,7 +3,9 @@
 mod api;
 mod connections;
 mod first_frame;
+mod hotplug;
 mod idle;
+mod inside;
 mod mediamtx;
 mod recording_start;
 mod rooms;
@@ -21,7 +23,7 @@ type Run = fn(Source) -> Pin<Box<dyn Future<Output = Outcome>>>;
 /// A scenario by name.
 pub(crate) type Scenario = (&'static str, Run);
 
-const ALL: [Scenario; 9] = [
+const ALL: [Scenario; 10] = [
     ("idle", |source| Box::pin(idle::run(source))),
     ("first-frame", |source| Box::pin(first_frame::run(source))),
     ("snapshot", |source| Box::pin(snapshot::run(source))),
@@ -30,6 +32,7 @@ const ALL: [Scenario; 9] = [
     ("api", |source| Box::pin(api::run(source))),
     ("connections", |source| Box::pin(connections::run(source))),
     ("mediamtx", |source| Box::pin(mediamtx::run(source))),
+    ("hotplug", |source| Box::pin(async { hotplug::run(source) })),
     ("rooms", |source| Box::pin(async { rooms::run(source) })),
 ];
 
