@@ -65,6 +65,9 @@ fn port_of(device: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
+mod fixture_tests;
+
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
