@@ -7,6 +7,7 @@
 mod camera;
 mod config;
 mod control;
+pub mod fuzzing;
 mod glob;
 mod kept;
 mod known;

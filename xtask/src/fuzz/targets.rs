@@ -41,7 +41,7 @@ const fn without(file: &'static str, names: &'static [&'static str]) -> Part {
     Part { file, of: Of::Without(names) }
 }
 
-pub(super) const ALL: [Target; 11] = [
+pub(super) const ALL: [Target; 12] = [
     Target {
         name: "rpc",
         seeds: "crates/server/testdata/rpc",
@@ -147,6 +147,14 @@ pub(super) const ALL: [Target; 11] = [
             file("crates/media/src/h264/bits.rs"),
             file("crates/media/src/h264/nal.rs"),
             file("crates/media/src/h264/sps.rs"),
+        ],
+    },
+    Target {
+        name: "uevent",
+        seeds: "crates/cameras/testdata/uevent",
+        parser: &[
+            only("crates/cameras/src/watch/uevent.rs", &["parse", "udev_pairs"]),
+            only("crates/cameras/src/v4l2/mod.rs", &["number_of"]),
         ],
     },
     Target {

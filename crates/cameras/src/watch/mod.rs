@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use sources::{Folder, Source, Uevents};
+pub use uevent::fuzz;
 
 /// A burst is over when nothing came for this long. One camera makes several nodes, each of which is told
 /// by both sources 0.3 to 4 ms apart. Short, because a look at one node is cheap, and what comes while somebody looks

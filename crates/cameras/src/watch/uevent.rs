@@ -72,8 +72,24 @@ pub(super) fn is_trusted(groups: u32, port: u32, user: Option<u32>) -> bool {
     }
 }
 
+/// Any message, for the fuzzers.
+///
+/// # Panics
+/// When an invariant breaks.
+pub fn fuzz(message: &[u8]) {
+    let Some(Uevent { action, number }) = parse(message) else { return };
+    assert!((1..=MAX_ACTION_BYTES).contains(&action.len()), "{action}");
+    assert!(action.bytes().all(|byte| byte.is_ascii_lowercase()), "{action}");
+    let name = format!("video{number}");
+    for told in [action.as_bytes(), name.as_bytes(), SUBSYSTEM] {
+        assert!(message.windows(told.len()).any(|part| part == told), "nobody has said that");
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
+    use testkit::corpus::Bend;
+
     use super::*;
 
     /// A message as udev sends it.
@@ -177,5 +193,26 @@ pub(super) mod tests {
         ] {
             assert_eq!(is_trusted(groups, port, user), trusted, "{groups} {port} {user:?}");
         }
+    }
+
+    fn seeds() -> Vec<(String, Vec<u8>)> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/uevent");
+        testkit::corpus::files(&folder, 10)
+    }
+
+    #[test]
+    fn what_each_file_says() {
+        for (name, message) in seeds() {
+            let action = if name.contains("remove") { "remove" } else { "add" };
+            let number = u16::from(name.contains("metadata"));
+            let said = name.starts_with("valid-").then_some(Uevent { action, number });
+            assert_eq!(parse(&message), said, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_file_and_no_small_change_of_one_breaks_a_rule() {
+        let bend = Bend { marks: b"\0=@/libudevACTION", bytes_below: 256, shorter_than: 4096 };
+        testkit::corpus::replay(&seeds(), 20_000, bend, fuzz);
     }
 }
