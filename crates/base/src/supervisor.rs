@@ -61,6 +61,8 @@ pub enum Input {
         /// Another attempt would end the same way.
         hopeless: bool,
     },
+    /// The source is another one now, or is known to be well: that it failed before says nothing any more.
+    Anew,
     /// The time of [`Supervisor::deadline`] has come (reporting it early does no harm).
     Timeout,
 }
@@ -197,6 +199,7 @@ impl Supervisor {
             }
             Input::Frame(at) => self.frame(at),
             Input::Exited { hopeless } => self.exited(now, hopeless),
+            Input::Anew => self.anew(now),
             Input::Timeout => self.timeout(now),
         }
     }
@@ -269,6 +272,22 @@ impl Supervisor {
                 }
             }
             Phase::Idle { .. } | Phase::Waiting { .. } => {}
+        }
+    }
+
+    fn anew(&mut self, now: Instant) {
+        self.proven();
+        self.hopeless = false;
+        match self.phase {
+            Phase::Idle { .. } => self.phase = Phase::Idle { not_before: None },
+            Phase::Waiting { retry, .. } => {
+                let retry = retry || self.restart;
+                self.phase = Phase::Waiting { until: now, retry };
+                if retry {
+                    self.report(State::Starting);
+                }
+            }
+            Phase::Starting { .. } | Phase::Live { .. } | Phase::Stopping { .. } => {}
         }
     }
 

@@ -209,3 +209,29 @@ fn no_order_of_facts_starts_two_or_forgets_one() {
     assert_eq!(world.supervisor.state(), State::Idle);
     assert!(world.running_since.is_none(), "a source nobody wants was left running");
 }
+
+#[test]
+fn another_source_does_not_wait_for_what_the_old_one_did() {
+    let mut world = World::new(Script::Dies { after: Duration::from_millis(50) });
+    world.input(Input::Want { restart: true });
+    world.run(Duration::from_secs(30));
+    assert_eq!(world.supervisor.state(), State::Failed);
+    let tries = world.starts.len();
+    world.script = Script::Good { first: Duration::from_millis(100) };
+    world.input(Input::Anew);
+    assert_eq!((world.supervisor.state(), world.supervisor.failures()), (State::Starting, 0));
+    world.run(STEP);
+    assert_eq!(world.starts.len(), tries + 1, "at once");
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.supervisor.state(), State::Live);
+    // Nobody wants it: nothing is started, and the next one does not wait.
+    let mut world = World::new(Script::Dies { after: Duration::from_millis(50) });
+    world.input(Input::Want { restart: true });
+    world.run(Duration::from_secs(5));
+    world.input(Input::Unwant);
+    let tries = world.starts.len();
+    world.input(Input::Anew);
+    assert_eq!((world.supervisor.state(), world.starts.len()), (State::Idle, tries));
+    world.input(Input::Want { restart: false });
+    assert_eq!(world.starts.len(), tries + 1);
+}

@@ -92,9 +92,11 @@ impl Snapshots {
         request: &SnapshotRequest,
         format: PictureFormat,
     ) -> Result<(Made, SystemTime, u8)> {
-        let alone = self.media_server_is_down() && self.paths.rests(&path_of(device));
+        let name = path_of(device);
+        let (fails, rests) = (self.paths.fails(&name), self.paths.rests(&name));
+        let alone = rests && (fails || self.media_server_is_down());
         if alone && self.cameras.can_grab(device) {
-            // Nobody could be served by a stream: none is begun for one picture.
+            // Nobody could be served by a stream, or it would fail again: none is begun for one picture.
             match self.straight(device, request, format).await {
                 Ok(made) => return Ok((made, SystemTime::now(), 3)),
                 Err(error) => tracing::debug!(%device, %error, "no picture straight from the camera"),
@@ -146,8 +148,14 @@ impl Snapshots {
         // As before a stream: see `usable::prepare`. What cannot be set is told in the log.
         let _ = tokio::task::spawn_blocking(move || cameras.apply_controls(device)).await;
         let paths = self.paths.clone();
-        let grabbed = self.cameras.grab(device, limit, move || paths.rests(&name), direct::maker(wish)).await;
-        grabbed.map_err(|e| convert::path_error(&e, device))
+        let may = {
+            let (paths, name) = (paths.clone(), name.clone());
+            move || paths.rests(&name)
+        };
+        let grabbed = self.cameras.grab(device, limit, may, direct::maker(wish)).await;
+        let made = grabbed.map_err(|e| convert::path_error(&e, device))?;
+        paths.is_well(&name);
+        Ok(made)
     }
 
     async fn streamed(

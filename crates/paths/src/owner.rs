@@ -22,13 +22,14 @@ pub(crate) struct Phase {
     pub(crate) arrivals_seen: u64,
     /// Why the last run failed, while the source has not come back.
     pub(crate) trouble: Option<Outcome>,
+    /// It has been told: another attempt is no news until it is a good one.
+    pub(crate) given_up: bool,
 }
 
 impl Phase {
     /// Nobody has pictures, and it is known why. Where that is plain, nobody waits for the source to be given up.
     pub(crate) fn fails(&self) -> bool {
-        let known = |trouble: &Outcome| self.state == State::Idle || trouble.is_plain();
-        self.state == State::Failed || self.trouble.as_ref().is_some_and(known)
+        self.given_up || self.trouble.as_ref().is_some_and(Outcome::is_plain)
     }
 }
 
@@ -50,6 +51,8 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
     let mut supervisor = Supervisor::new(Rules::default());
     let mut run: Option<Run> = None;
     let mut trouble: Option<Outcome> = None;
+    let mut given_up = false;
+    let mut source = path.source();
     // The present run is being ended because it gives no pictures.
     let mut silenced = false;
     let mut stopping = false;
@@ -57,6 +60,13 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         let now = Instant::now();
         stopping |= path.is_removed();
         let (wish, arrivals_seen) = path.wish(now);
+        let moved = std::mem::replace(&mut source, path.source()) != source;
+        let well =
+            path.take_well() && run.is_none() && trouble.as_ref().is_some_and(Outcome::is_of_the_source);
+        if moved || well {
+            supervisor.handle(now, Input::Anew);
+            (trouble, given_up) = (None, false);
+        }
         if wish.wanted && !stopping {
             if !wish.start_timeout.is_zero() {
                 supervisor.set_start_timeout(wish.start_timeout);
@@ -84,11 +94,13 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         }
         let overdue = path.take_overdue();
         if supervisor.state() == State::Live {
-            trouble = None;
+            (trouble, given_up) = (None, false);
         } else if overdue && trouble.is_none() {
             trouble = Some(Outcome::silent(NO_PICTURE));
         }
-        path.say(Phase { state: supervisor.state(), arrivals_seen, trouble: trouble.clone() });
+        let state = supervisor.state();
+        given_up |= state == State::Failed || state == State::Idle && trouble.is_some();
+        path.say(Phase { state, arrivals_seen, trouble: trouble.clone(), given_up });
         if stopping && run.is_none() {
             break;
         }
@@ -116,7 +128,12 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
     if path.is_removed() {
         // Who waits for its first picture, or comes this moment, must not wait in vain.
         let trouble = Outcome::hopeless(REMOVED, "");
-        path.say(Phase { state: State::Failed, arrivals_seen: u64::MAX, trouble: Some(trouble) });
+        path.say(Phase {
+            state: State::Failed,
+            arrivals_seen: u64::MAX,
+            trouble: Some(trouble),
+            given_up: true,
+        });
     }
 }
 

@@ -94,6 +94,8 @@ pub(crate) struct Path {
     source: Mutex<Source>,
     /// Its owner is to end.
     removed: AtomicBool,
+    /// Somebody knows that its source is well.
+    well: AtomicBool,
     pub(crate) codec: CodecConfig,
     pub(crate) launcher: Launcher,
     pub(crate) prepare: Prepare,
@@ -125,6 +127,11 @@ impl Path {
 
     pub(crate) fn is_removed(&self) -> bool {
         self.removed.load(Ordering::Relaxed)
+    }
+
+    /// Has somebody said so since the last call?
+    pub(crate) fn take_well(&self) -> bool {
+        self.well.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn wish(&self, now: Instant) -> (Wish, u64) {
@@ -310,6 +317,7 @@ impl Paths {
             name: name.clone(),
             source: Mutex::new(source),
             removed: AtomicBool::new(false),
+            well: AtomicBool::new(false),
             codec: self.0.config.codec.clone(),
             launcher: self.0.launcher.clone(),
             prepare: self.0.prepare.clone(),
@@ -317,7 +325,13 @@ impl Paths {
             changed,
             readers: Arc::new(watch::channel(Readers::default()).0),
             demand: Mutex::new(Demand::new(rules)),
-            phase: watch::channel(Phase { state: State::Idle, arrivals_seen: 0, trouble: None }).0,
+            phase: watch::channel(Phase {
+                state: State::Idle,
+                arrivals_seen: 0,
+                trouble: None,
+                given_up: false,
+            })
+            .0,
             failures: self.0.failures.clone(),
             patience: rules,
         });
@@ -390,6 +404,19 @@ impl Paths {
     pub fn rests(&self, name: &PathName) -> bool {
         let at_rest = |path: Arc<Path>| at_rest(path.phase_now()) && !path.wish(Instant::now()).0.wanted;
         self.find(name).is_none_or(at_rest)
+    }
+
+    /// Does its source fail, as far as is known?
+    pub fn fails(&self, name: &PathName) -> bool {
+        self.find(name).is_some_and(|path| path.phase.borrow().fails())
+    }
+
+    /// Somebody has had pictures of it another way: whatever it failed of before, the next attempt need not wait.
+    pub fn is_well(&self, name: &PathName) {
+        if let Some(path) = self.find(name) {
+            path.well.store(true, Ordering::Relaxed);
+            path.changed.notify_one();
+        }
     }
 
     /// Waits until the source does not run.

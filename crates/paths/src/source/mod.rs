@@ -110,6 +110,11 @@ impl Outcome {
         Self { hopeless: error.kind == Kind::Busy, error }
     }
 
+    /// It was the source's own fault, or of who held it: once pictures have been had of it, that is over.
+    pub(crate) fn is_of_the_source(&self) -> bool {
+        !self.hopeless || self.error.kind == Kind::Busy
+    }
+
     /// There is no doubt, whatever becomes of the next attempt: others need not wait for it to be told.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self.error.kind, Kind::Busy | Kind::Timeout)
