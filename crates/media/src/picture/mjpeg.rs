@@ -128,7 +128,7 @@ fn completed(jpeg: &[u8], parts: &Parts, comment: &[u8]) -> Vec<u8> {
 }
 
 /// A camera's JPEG as a file that every viewer shows, with the comment `camera-service {mark}` and not one coded byte
-/// changed. `mark` as for [`Frame::to_jpeg`]. Whether it can be decoded is not looked at: [`decode`] does.
+/// changed. `mark` as for [`Frame::to_jpeg`]. Whether it can be decoded is not looked at: [`Frame::from_still`] does that.
 pub fn to_file(jpeg: &[u8], mark: &str) -> Result<Vec<u8>, Failed> {
     let parts = parts(jpeg)?;
     let comment = comment(mark)?;
