@@ -65,6 +65,8 @@ pub(crate) async fn watch(
             _ = stop.wait_for(|stop| *stop) => return,
         }
         let Some(cameras) = list() else { return };
+        // A stream that is being started anew shows in health alone.
+        events.stir();
         for event in told.news(cameras) {
             events.tell(event);
         }

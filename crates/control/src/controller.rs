@@ -6,8 +6,11 @@ mod usable;
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock},
-    time::{Duration, SystemTime},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
 };
 
 use base::{CameraId, units::Size};
@@ -29,7 +32,9 @@ use crate::{
     data_dir::{self, Held},
     error::{Error, Kind, Result},
     events::Events,
-    export, health_watch,
+    export,
+    health::{Steady, changes_in, judge},
+    health_watch,
     leases::Leases,
     pictures::Pictures,
     plugged::Plugged,
@@ -66,6 +71,11 @@ struct Inner {
     snapshots: Snapshots,
     retention: Retention,
     room: Room,
+    /// What is told of health.
+    steady: Mutex<Steady>,
+    /// Whoever keeps the audit log can write it.
+    audit_writable: AtomicBool,
+    events: Events,
     /// Places for clips that are being cut.
     exports: Semaphore,
     /// Ends what runs by itself when it is dropped.
@@ -133,7 +143,10 @@ impl Controller {
             leases,
             snapshots,
             retention,
-            room,
+            room: room.clone(),
+            steady: Mutex::default(),
+            audit_writable: AtomicBool::new(true),
+            events: events.clone(),
             exports: Semaphore::new(export::MAX_AT_ONCE),
             stop,
             ffmpeg,
@@ -147,12 +160,22 @@ impl Controller {
         let weak = Arc::downgrade(&controller.0);
         let look = move || {
             let weak = weak.clone();
-            async move { Self(weak.upgrade()?).facts().await.ok() }
+            async move {
+                let controller = Self(weak.upgrade()?);
+                let facts = controller.facts().await.ok()?;
+                let changes = changes_in(&facts).map(|left| Instant::now() + left);
+                let verdict = judge(&facts);
+                let (health, settles) =
+                    controller.steady().update(Instant::now(), SystemTime::now(), verdict);
+                Some((health, changes.into_iter().chain(settles).min()))
+            }
         };
         let health = controller.health().await?;
         if let Some(steered) = controller.0.paths.steered() {
             tokio::spawn(streams::stir(steered, events.clone(), told.clone()));
         }
+        tokio::spawn(room.watch(told.clone()));
+        tokio::spawn(controller.0.retention.clone().watch_clock(told.clone()));
         tokio::spawn(health_watch::watch(look, health, events, told));
         Ok(controller)
     }
@@ -348,6 +371,27 @@ impl Controller {
 
     pub(crate) fn room(&self) -> &Room {
         &self.0.room
+    }
+
+    pub(crate) fn steady(&self) -> MutexGuard<'_, Steady> {
+        // It is whole after each of its calls.
+        self.0.steady.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn audit_writable(&self) -> bool {
+        self.0.audit_writable.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_audit(&self, writable: bool) {
+        if self.0.audit_writable.swap(writable, Ordering::Relaxed) != writable {
+            self.0.events.stir();
+        }
+    }
+
+    /// Cameras whose stream has ended by itself and is not back yet.
+    pub(crate) fn restarting(&self) -> Vec<CameraId> {
+        let restarts = |id: &CameraId| self.0.paths.restarts(&path_of(*id));
+        self.0.cameras.list().into_iter().map(|camera| camera.id).filter(restarts).collect()
     }
 
     pub(crate) fn retention(&self) -> &Retention {

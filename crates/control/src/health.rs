@@ -1,13 +1,17 @@
-//! What works and what does not: facts in, a verdict out. Pure; [`Controller::health`] gathers the facts.
+//! What works and what does not: facts in, a verdict out. Pure (what is told of it is [`steady`]'s); [`Controller::health`] gathers the facts.
 //! There is one judge: who asks and who is told by an event hear the same.
 
-use std::time::Duration;
+mod steady;
+
+pub(crate) use steady::Steady;
+
+use std::time::{Duration, Instant, SystemTime};
 
 use base::CameraId;
 use paths::{Ffmpeg, Steered};
 
 use crate::{
-    api::{CameraStatus, ComponentState, Health, Trouble},
+    api::{CameraStatus, Component, Health, Trouble},
     controller::Controller,
     error::Result,
     events::StorageLevel,
@@ -29,70 +33,65 @@ pub(crate) struct Facts {
     pub(crate) disk: Option<(f64, StorageLevel)>,
     /// The wall clock may be believed.
     pub(crate) clock_believed: bool,
+    pub(crate) audit_writable: bool,
     pub(crate) cameras: Vec<(CameraId, CameraStatus)>,
+    /// Those of them whose stream has ended by itself and is not back yet.
+    pub(crate) restarting: Vec<CameraId>,
     /// Those of them whose newest recording ended before its time, and how long ago.
     pub(crate) cut_short: Vec<(CameraId, Duration)>,
 }
 
+/// What the facts say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Verdict {
+    pub(crate) starting: Vec<Component>,
+    pub(crate) troubles: Vec<Trouble>,
+}
+
 /// The verdict.
-pub(crate) fn judge(facts: &Facts) -> Health {
-    let mut health = Health {
-        camera_monitor: ComponentState::Running,
-        media_server: ComponentState::Running,
-        storage: ComponentState::Running,
-        ffmpeg: ComponentState::Running,
-        troubles: Vec::new(),
-    };
+pub(crate) fn judge(facts: &Facts) -> Verdict {
+    let mut verdict = Verdict::default();
+    let Verdict { starting, troubles } = &mut verdict;
     if !facts.rtsp_served {
-        health.media_server = ComponentState::Error;
-        health.troubles.push(Trouble::ViewersUnserved);
+        troubles.push(Trouble::ViewersUnserved);
     }
     match facts.mediamtx {
         None | Some(Steered::Ready) => {}
-        Some(Steered::Unknown) => health.media_server = ComponentState::Starting,
+        Some(Steered::Unknown) => starting.push(Component::MediaServer),
         Some(Steered::Drifted) => {
-            health.media_server = ComponentState::Starting;
-            health
-                .troubles
-                .push(Trouble::MediaServer("MediaMTX is not as it was told to be, and told again"));
+            starting.push(Component::MediaServer);
+            troubles.push(Trouble::MediaServer("MediaMTX is not as it was told to be, and told again"));
         }
-        Some(Steered::Open) => health.troubles.push(Trouble::MediaServer(
+        Some(Steered::Open) => troubles.push(Trouble::MediaServer(
             "MediaMTX does not ask viewers for tickets: its authMethod must be jwt, without exceptions",
         )),
-        Some(Steered::Down(why)) => {
-            health.media_server = ComponentState::Error;
-            health.troubles.push(Trouble::MediaServer(why));
-        }
+        Some(Steered::Down(why)) => troubles.push(Trouble::MediaServerDown(why)),
     }
     match &facts.ffmpeg {
-        None => health.ffmpeg = ComponentState::Starting,
+        None => starting.push(Component::Ffmpeg),
         Some(Ffmpeg::Version(_)) => {}
-        Some(Ffmpeg::Unclear) => health.troubles.push(Trouble::FfmpegUnclear),
-        Some(Ffmpeg::Missing) => {
-            health.ffmpeg = ComponentState::Error;
-            health.troubles.push(Trouble::FfmpegMissing);
-        }
+        Some(Ffmpeg::Unclear) => troubles.push(Trouble::FfmpegUnclear),
+        Some(Ffmpeg::Missing) => troubles.push(Trouble::FfmpegMissing),
     }
     match facts.disk {
-        None => {
-            health.storage = ComponentState::Error;
-            health.troubles.push(Trouble::DiskSilent);
-        }
-        Some((percent, StorageLevel::Full)) => {
-            health.storage = ComponentState::Error;
-            health.troubles.push(Trouble::DiskFull(percent));
-        }
-        Some((percent, StorageLevel::Low)) => health.troubles.push(Trouble::DiskFilling(percent)),
+        None => troubles.push(Trouble::DiskSilent),
+        Some((percent, StorageLevel::Full)) => troubles.push(Trouble::DiskFull(percent)),
+        Some((percent, StorageLevel::Low)) => troubles.push(Trouble::DiskFilling(percent)),
         Some((_, StorageLevel::Enough)) => {}
     }
     if !facts.clock_believed {
-        health.troubles.push(Trouble::ClockJumped);
+        troubles.push(Trouble::ClockJumped);
+    }
+    if !facts.audit_writable {
+        troubles.push(Trouble::AuditUnwritable);
     }
     let unusable = facts.cameras.iter().filter(|(_, status)| *status == CameraStatus::Error);
-    health.troubles.extend(unusable.map(|(camera, _)| Trouble::CameraUnusable(*camera)));
+    troubles.extend(unusable.map(|(camera, _)| Trouble::CameraUnusable(*camera)));
+    let usable = |camera: &&CameraId| facts.cameras.contains(&(**camera, CameraStatus::Connected));
+    troubles.extend(facts.restarting.iter().filter(usable).map(|camera| Trouble::SourceRestarts(*camera)));
     let cut_short = facts.cut_short.iter().filter(|(_, ago)| *ago < TOLD_FOR);
-    health.troubles.extend(cut_short.map(|(camera, _)| Trouble::CutShort(*camera)));
-    health
+    troubles.extend(cut_short.map(|(camera, _)| Trouble::CutShort(*camera)));
+    verdict
 }
 
 /// When the verdict will be another one though nothing happens.
@@ -108,7 +107,13 @@ pub(crate) fn changes_in(facts: &Facts) -> Option<Duration> {
 impl Controller {
     /// How the service is; who may not know all cameras hears what [`Health::seen_by`] leaves.
     pub async fn health(&self) -> Result<Health> {
-        Ok(judge(&self.facts().await?))
+        let verdict = judge(&self.facts().await?);
+        Ok(self.steady().update(Instant::now(), SystemTime::now(), verdict).0)
+    }
+
+    /// Whoever keeps the audit log can write it, or cannot.
+    pub fn audit_is(&self, writable: bool) {
+        self.note_audit(writable);
     }
 
     pub(crate) async fn facts(&self) -> Result<Facts> {
@@ -120,7 +125,9 @@ impl Controller {
             mediamtx: self.steered(),
             disk: disk.ok().flatten(),
             clock_believed: self.retention().believes_the_clock(),
+            audit_writable: self.audit_writable(),
             cameras: self.cameras().into_iter().map(|camera| (camera.id, camera.status)).collect(),
+            restarting: self.restarting(),
             cut_short: self.cut_short(),
         })
     }
@@ -129,7 +136,12 @@ impl Controller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Condition;
+    use crate::api::{ComponentState, Condition};
+
+    /// As it is told at once.
+    fn health(facts: &Facts) -> Health {
+        Steady::default().update(Instant::now(), SystemTime::UNIX_EPOCH, judge(facts)).0
+    }
 
     fn well() -> Facts {
         Facts {
@@ -138,6 +150,8 @@ mod tests {
             mediamtx: None,
             disk: Some((50.0, StorageLevel::Enough)),
             clock_believed: true,
+            audit_writable: true,
+            restarting: Vec::new(),
             cameras: vec![(CameraId(0), CameraStatus::Connected), (CameraId(1), CameraStatus::Disconnected)],
             cut_short: Vec::new(),
         }
@@ -145,9 +159,9 @@ mod tests {
 
     #[test]
     fn all_is_well_and_an_unplugged_camera_is_no_trouble_of_ours() {
-        let health = judge(&well());
-        assert_eq!((health.condition(), &*health.troubles), (Condition::Healthy, &[] as &[Trouble]));
-        assert_eq!(health.ffmpeg, ComponentState::Running);
+        let health = health(&well());
+        assert_eq!((health.condition(), health.reasons.len()), (Condition::Healthy, 0));
+        assert_eq!(health.component(Component::Ffmpeg), ComponentState::Running);
     }
 
     #[test]
@@ -155,9 +169,10 @@ mod tests {
         let verdict = |change: &dyn Fn(&mut Facts)| {
             let mut facts = well();
             change(&mut facts);
-            let health = judge(&facts);
-            assert!(health.troubles.len() <= 1, "{health:?}");
-            (health.condition(), health.troubles.iter().map(ToString::to_string).collect::<String>())
+            let health = health(&facts);
+            assert!(health.reasons.len() <= 1, "{health:?}");
+            let reasons = health.reasons.iter().map(|reason| reason.trouble.to_string());
+            (health.condition(), reasons.collect::<String>())
         };
         let told = |condition, reason: &str| (condition, reason.to_owned());
         assert_eq!(
@@ -198,6 +213,14 @@ mod tests {
             verdict(&|facts| facts.clock_believed = false),
             told(Condition::Degraded, "the clock has jumped: nothing is removed for its age")
         );
+        assert_eq!(
+            verdict(&|facts| facts.audit_writable = false),
+            told(Condition::Degraded, "the audit log cannot be written: privileged calls are refused")
+        );
+        assert_eq!(
+            verdict(&|facts| facts.restarting = vec![CameraId(0), CameraId(1)]),
+            told(Condition::Degraded, "the stream of camera0 has ended by itself, and is being started anew")
+        );
         let ended = |ago| move |facts: &mut Facts| facts.cut_short = vec![(CameraId(1), ago)];
         assert_eq!(
             verdict(&ended(Duration::from_secs(1))),
@@ -210,31 +233,37 @@ mod tests {
     fn the_worst_counts_and_all_are_told() {
         let facts =
             Facts { ffmpeg: None, rtsp_served: false, disk: Some((85.0, StorageLevel::Low)), ..well() };
-        let health = judge(&facts);
-        assert_eq!((health.condition(), health.troubles.len()), (Condition::Unhealthy, 2));
+        let health = health(&facts);
+        assert_eq!((health.condition(), health.reasons.len()), (Condition::Unhealthy, 2));
+        let parts = [Component::MediaServer, Component::Storage, Component::Ffmpeg, Component::Clock];
         assert_eq!(
-            (health.media_server, health.storage, health.ffmpeg),
-            (ComponentState::Error, ComponentState::Running, ComponentState::Starting)
+            parts.map(|part| health.component(part)),
+            [
+                ComponentState::Error,
+                ComponentState::Running,
+                ComponentState::Starting,
+                ComponentState::Running
+            ]
         );
     }
 
     #[test]
     fn news_is_what_changes_anything_but_a_figure_for_who_may_know() {
-        let before = judge(&well());
-        let filling = judge(&Facts { disk: Some((81.0, StorageLevel::Low)), ..well() });
-        let fuller = judge(&Facts { disk: Some((82.0, StorageLevel::Low)), ..well() });
+        let before = health(&well());
+        let filling = health(&Facts { disk: Some((81.0, StorageLevel::Low)), ..well() });
+        let fuller = health(&Facts { disk: Some((82.0, StorageLevel::Low)), ..well() });
         assert!(filling.differs(&before) && before.differs(&filling) && !fuller.differs(&filling));
         let mut facts = well();
         facts.cameras[0].1 = CameraStatus::Error;
-        let broken = judge(&facts);
+        let broken = health(&facts);
         let seen = |health: &Health, cameras: &[CameraId]| health.clone().seen_by(Some(cameras));
         assert!(broken.differs(&before));
         assert!(seen(&broken, &[CameraId(0)]).differs(&seen(&before, &[CameraId(0)])));
         assert!(!seen(&broken, &[CameraId(1)]).differs(&seen(&before, &[CameraId(1)])));
         assert_eq!(seen(&broken, &[CameraId(1)]).condition(), Condition::Healthy);
-        let starting = judge(&Facts { ffmpeg: None, ..well() });
+        let starting = health(&Facts { ffmpeg: None, ..well() });
         assert!(!before.differs(&starting), "it has come up");
-        assert!(judge(&Facts { ffmpeg: Some(Ffmpeg::Missing), ..well() }).differs(&starting));
+        assert!(health(&Facts { ffmpeg: Some(Ffmpeg::Missing), ..well() }).differs(&starting));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod api;
 mod camera_watch;
 mod clock_guard;
+mod clock_set;
 mod config;
 mod controller;
 mod controls;

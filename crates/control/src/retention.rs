@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use crate::{
     api::{PolicyType, RetentionChange, RetentionPolicy, SIZE_GB},
     clock_guard::ClockGuard,
+    clock_set::ClockSet,
     events::Events,
     room::Room,
     state::State,
@@ -184,6 +185,24 @@ impl Retention {
             if let Err(error) = tokio::task::spawn_blocking(move || retention.by_itself()).await {
                 tracing::error!(%error, "retention failed");
             }
+        }
+    }
+
+    /// Looks at the clock whenever somebody sets it, until `stop`.
+    pub(crate) async fn watch_clock(self, mut stop: watch::Receiver<bool>) {
+        let Ok(mut set) = ClockSet::new()
+            .inspect_err(|error| tracing::warn!(%error, "nobody tells here when the clock is set"))
+        else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                () = set.next() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            let believed = self.clock().believes(Instant::now(), SystemTime::now());
+            tracing::info!(believed, "the clock was set");
+            self.found(believed);
         }
     }
 

@@ -1,9 +1,16 @@
 //! Is there room on the disk? Looked at whenever it is looked at anyway: before and while something is
 //! recorded, and each time retention runs. What is told is a limit that was crossed, not each look.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use files::{Files, Space};
+use tokio::sync::watch;
 
 use crate::{
     convert,
@@ -16,6 +23,10 @@ use crate::{
 /// limit does not chatter.
 const SLACK_PERCENT: f64 = 1.0;
 
+/// From one look at the disk to the next when nobody looks anyway: nothing tells that a disk fills, and a look is one
+/// system call.
+const LOOK_INTERVAL: Duration = Duration::from_millis(1500);
+
 /// Watches how full the disk of the recordings is. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Room(Arc<Inner>);
@@ -26,11 +37,19 @@ struct Inner {
     files: Files,
     events: Events,
     level: Mutex<StorageLevel>,
+    /// It has answered when it was last looked at.
+    answers: AtomicBool,
 }
 
 impl Room {
     pub(crate) fn new(limits: Limits, files: Files, events: Events) -> Self {
-        Self(Arc::new(Inner { limits, files, events, level: Mutex::new(StorageLevel::Enough) }))
+        Self(Arc::new(Inner {
+            limits,
+            files,
+            events,
+            level: Mutex::new(StorageLevel::Enough),
+            answers: AtomicBool::new(true),
+        }))
     }
 
     /// Is there room for a recording or a clip to begin? Looks, as [`Self::look`] does.
@@ -48,12 +67,30 @@ impl Room {
 
     /// Looks, and tells of a limit that was crossed. A look costs one system call.
     pub(crate) fn look(&self) {
-        match self.0.files.space() {
+        let space = self.0.files.space();
+        let answers = space.is_ok();
+        match space {
             Ok(space) => _ = self.seen(space),
             Err(error) => tracing::debug!(%error, "the disk could not be looked at"),
         }
-        // That it answers, or does not, may be news, too.
-        self.0.events.stir();
+        if self.0.answers.swap(answers, Ordering::Relaxed) != answers {
+            self.0.events.stir();
+        }
+    }
+
+    /// Looks again and again until `stop`. A disk that hangs keeps one thread, and is looked at no more until it
+    /// answers.
+    pub(crate) async fn watch(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            let room = self.clone();
+            if let Err(error) = tokio::task::spawn_blocking(move || room.look()).await {
+                tracing::error!(%error, "the disk could not be looked at");
+            }
+        }
     }
 
     /// Looks, too: what is used of what can be used, in percent, and where that is; `None`: the disk does

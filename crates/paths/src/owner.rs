@@ -33,6 +33,13 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// It has ended by itself, and nobody has given it up.
+    pub(crate) fn restarts(&self) -> bool {
+        self.trouble.is_some() && !self.fails()
+    }
+}
+
 struct Run {
     source: Source,
     orders: watch::Sender<Order>,

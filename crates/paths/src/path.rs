@@ -149,9 +149,9 @@ impl Path {
         if phase.state == State::Failed {
             self.demand().end_linger();
         }
-        let fails = phase.fails();
+        let now = (phase.fails(), phase.restarts());
         let before = self.phase.send_replace(phase);
-        if fails != before.fails() {
+        if now != (before.fails(), before.restarts()) {
             self.failures.send_replace(());
         }
     }
@@ -377,7 +377,7 @@ impl Paths {
         }
     }
 
-    /// Changes whenever some source has failed, or no longer does; [`Self::status`] tells which.
+    /// Changes whenever some source fails or is started anew, or no longer; [`Self::status`] tells which.
     pub fn failures(&self) -> watch::Receiver<()> {
         self.0.failures.subscribe()
     }
@@ -409,6 +409,11 @@ impl Paths {
     /// Does its source fail, as far as is known?
     pub fn fails(&self, name: &PathName) -> bool {
         self.find(name).is_some_and(|path| path.phase.borrow().fails())
+    }
+
+    /// Has its source ended by itself, and is being started anew?
+    pub fn restarts(&self, name: &PathName) -> bool {
+        self.find(name).is_some_and(|path| path.phase.borrow().restarts())
     }
 
     /// Somebody has had pictures of it another way: whatever it failed of before, the next attempt need not wait.

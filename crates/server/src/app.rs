@@ -152,6 +152,7 @@ impl Bound {
         let _looking = app.pulse.start();
         let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
         app.service.audit.started();
+        tokio::spawn(app.service.clone().tell_of_audit(app.stopping.subscribe()));
         viewing::steer(&app.service);
         tokio::spawn(viewing::keep_keys(app.service.clone(), app.stopping.subscribe()));
         let follow = tls.clone().map(|tls| tokio::spawn(tls.follow()));

@@ -23,4 +23,6 @@ pub use storage::{
     Storage, Visible,
 };
 pub use streams::{MediaServer, Stream, StreamState, StreamingStarted, StreamingStopped, Viewing};
-pub use system::{ComponentState, Condition, Counts, Health, Readiness, Space, SystemStatus, Trouble};
+pub use system::{
+    Component, ComponentState, Condition, Counts, Health, Readiness, Reason, Space, SystemStatus, Trouble,
+};

@@ -1,6 +1,6 @@
 //! The service as a whole.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use base::CameraId;
 
@@ -43,6 +43,25 @@ pub enum ComponentState {
     Error,
 }
 
+/// A part of the service that can be well or not. (That the server runs is seen by its answering.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Component {
+    /// Whoever looks for cameras, and the cameras.
+    CameraMonitor,
+    /// Whoever serves viewers.
+    MediaServer,
+    /// Recordings under way.
+    Recorder,
+    /// The disk for recordings.
+    Storage,
+    /// The program that encodes.
+    Ffmpeg,
+    /// The audit log of whoever answers clients.
+    AuditLog,
+    /// The wall clock.
+    Clock,
+}
+
 /// How the service is, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
@@ -59,6 +78,8 @@ pub enum Condition {
 pub enum Trouble {
     /// Nobody answers at the RTSP port.
     ViewersUnserved,
+    /// MediaMTX cannot be steered; why.
+    MediaServerDown(&'static str),
     /// MediaMTX does not serve the viewers as it should; why.
     MediaServer(&'static str),
     /// ffmpeg is there, but does not tell its version.
@@ -75,6 +96,8 @@ pub enum Trouble {
     ClockJumped,
     /// This camera is there, but unusable.
     CameraUnusable(CameraId),
+    /// The stream of this camera has ended by itself, and is being started anew.
+    SourceRestarts(CameraId),
     /// The newest recording of this camera ended before its time.
     CutShort(CameraId),
     /// The audit log of whoever answers clients cannot be written.
@@ -86,29 +109,66 @@ impl Trouble {
     pub fn condition(&self) -> Condition {
         match self {
             Self::ViewersUnserved | Self::DiskSilent | Self::DiskFull(_) => Condition::Unhealthy,
-            Self::MediaServer(_)
+            Self::MediaServerDown(_)
+            | Self::MediaServer(_)
             | Self::FfmpegUnclear
             | Self::FfmpegMissing
             | Self::DiskFilling(_)
             | Self::ClockJumped
             | Self::CameraUnusable(_)
+            | Self::SourceRestarts(_)
             | Self::CutShort(_)
             | Self::AuditUnwritable => Condition::Degraded,
+        }
+    }
+
+    /// Whose trouble it is.
+    pub fn component(&self) -> Component {
+        match self {
+            Self::ViewersUnserved | Self::MediaServerDown(_) | Self::MediaServer(_) => Component::MediaServer,
+            Self::FfmpegUnclear | Self::FfmpegMissing => Component::Ffmpeg,
+            Self::DiskSilent | Self::DiskFull(_) | Self::DiskFilling(_) => Component::Storage,
+            Self::ClockJumped => Component::Clock,
+            Self::CameraUnusable(_) | Self::SourceRestarts(_) => Component::CameraMonitor,
+            Self::CutShort(_) => Component::Recorder,
+            Self::AuditUnwritable => Component::AuditLog,
+        }
+    }
+
+    /// Can its component not do its work?
+    fn breaks(&self) -> bool {
+        match self {
+            Self::ViewersUnserved
+            | Self::MediaServerDown(_)
+            | Self::FfmpegMissing
+            | Self::DiskSilent
+            | Self::DiskFull(_)
+            | Self::AuditUnwritable => true,
+            Self::MediaServer(_)
+            | Self::FfmpegUnclear
+            | Self::DiskFilling(_)
+            | Self::ClockJumped
+            | Self::CameraUnusable(_)
+            | Self::SourceRestarts(_)
+            | Self::CutShort(_) => false,
         }
     }
 
     /// The camera it is about: who may not know that one does not hear of this either.
     fn camera(&self) -> Option<CameraId> {
         match self {
-            Self::CameraUnusable(camera) | Self::CutShort(camera) => Some(*camera),
+            Self::CameraUnusable(camera) | Self::SourceRestarts(camera) | Self::CutShort(camera) => {
+                Some(*camera)
+            }
             _ => None,
         }
     }
 
     /// The same trouble, whatever the figures in it?
-    fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::MediaServer(one), Self::MediaServer(other)) => one == other,
+            (Self::MediaServer(one), Self::MediaServer(other))
+            | (Self::MediaServerDown(one), Self::MediaServerDown(other)) => one == other,
             _ => {
                 std::mem::discriminant(self) == std::mem::discriminant(other)
                     && self.camera() == other.camera()
@@ -122,7 +182,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ViewersUnserved => f.write_str("viewers are not served"),
-            Self::MediaServer(why) => f.write_str(why),
+            Self::MediaServerDown(why) | Self::MediaServer(why) => f.write_str(why),
             Self::FfmpegUnclear => f.write_str("ffmpeg does not tell its version"),
             Self::FfmpegMissing => f.write_str("ffmpeg is not installed: only network cameras work"),
             Self::DiskSilent => f.write_str("the disk for recordings does not answer"),
@@ -132,6 +192,9 @@ impl fmt::Display for Trouble {
             Self::DiskFilling(percent) => write!(f, "the disk for recordings is {percent:.0} % full"),
             Self::ClockJumped => f.write_str("the clock has jumped: nothing is removed for its age"),
             Self::CameraUnusable(camera) => write!(f, "{camera} cannot be used"),
+            Self::SourceRestarts(camera) => {
+                write!(f, "the stream of {camera} has ended by itself, and is being started anew")
+            }
             Self::CutShort(camera) => write!(f, "a recording of {camera} was cut short"),
             Self::AuditUnwritable => {
                 f.write_str("the audit log cannot be written: privileged calls are refused")
@@ -140,45 +203,55 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// How the service is, and why.
+/// A trouble, and since when it is told.
 #[derive(Debug, Clone, PartialEq)]
+pub struct Reason {
+    /// What is wrong.
+    pub trouble: Trouble,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// How the service is, and why.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Health {
-    /// Whoever looks for cameras.
-    pub camera_monitor: ComponentState,
-    /// Whoever serves viewers.
-    pub media_server: ComponentState,
-    /// The disk for recordings.
-    pub storage: ComponentState,
-    /// The program that encodes.
-    pub ffmpeg: ComponentState,
+    /// What is not ready yet.
+    pub starting: Vec<Component>,
     /// Empty when all is well.
-    pub troubles: Vec<Trouble>,
+    pub reasons: Vec<Reason>,
 }
 
 impl Health {
     /// The worst of all troubles.
     pub fn condition(&self) -> Condition {
-        self.troubles.iter().map(Trouble::condition).max().unwrap_or(Condition::Healthy)
+        self.reasons.iter().map(|reason| reason.trouble.condition()).max().unwrap_or(Condition::Healthy)
+    }
+
+    /// What one part does.
+    pub fn component(&self, component: Component) -> ComponentState {
+        let broken = |reason: &Reason| reason.trouble.component() == component && reason.trouble.breaks();
+        if self.reasons.iter().any(broken) {
+            ComponentState::Error
+        } else if self.starting.contains(&component) {
+            ComponentState::Starting
+        } else {
+            ComponentState::Running
+        }
     }
 
     /// As far as somebody may know who knows only these cameras.
     #[must_use]
     pub fn seen_by(mut self, visible: Visible<'_>) -> Self {
         let may_know = |camera| visible.is_none_or(|cameras| cameras.contains(&camera));
-        self.troubles.retain(|trouble| trouble.camera().is_none_or(may_know));
+        self.reasons.retain(|reason| reason.trouble.camera().is_none_or(may_know));
         self
     }
 
     /// Would somebody who heard `before` learn anything but a figure? That a part has come up, as was to be
     /// expected, is nothing to learn either.
     pub fn differs(&self, before: &Self) -> bool {
-        let up = |part| if part == ComponentState::Starting { ComponentState::Running } else { part };
-        let parts = |health: &Self| {
-            [health.camera_monitor, health.media_server, health.storage, health.ffmpeg].map(up)
-        };
-        let same = self.troubles.len() == before.troubles.len()
-            && self.troubles.iter().zip(&before.troubles).all(|(now, then)| now.is_like(then));
-        !same || parts(self) != parts(before)
+        let alike = |(now, then): (&Reason, &Reason)| now.trouble.is_like(&then.trouble);
+        self.reasons.len() != before.reasons.len() || !self.reasons.iter().zip(&before.reasons).all(alike)
     }
 }
 

@@ -22,7 +22,7 @@ use std::{
 
 use nix::sys::statvfs::statvfs;
 use serde_json::value::RawValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 pub(crate) use chain::{Head, Key, number};
 pub(crate) use entry::{Entry, Event, Outcome};
@@ -151,6 +151,11 @@ impl Audit {
         // finds out what else it could be.
         let quiet = || turn.is_multiple_of(2) && self.shared.turn.load(Ordering::Acquire) == turn;
         (self.is_ours() && self.has_room()) || !quiet()
+    }
+
+    /// Changes when the answer of [`Self::is_writable`] has, as far as an attempt told.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changed.subscribe()
     }
 
     fn is_ours(&self) -> bool {

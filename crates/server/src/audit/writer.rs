@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use super::{Event, Outcome, chain::Head, line::Line, merge::Merge, place::Identity, store::Store};
 
@@ -48,6 +48,8 @@ pub(super) struct Shared {
     pub(super) dropped: AtomicU64,
     /// Odd while the writer is at work: then the file may be on its way from one name to another.
     pub(super) turn: AtomicU64,
+    /// Told when a line could be written that could not, or the other way round.
+    pub(super) changed: watch::Sender<()>,
     /// The file being written, and how far the chain goes.
     state: Mutex<(Option<Identity>, Option<Head>)>,
 }
@@ -179,6 +181,9 @@ impl Writer {
             (self.store.identity(), self.store.head());
         self.shared.turn.fetch_add(1, Ordering::AcqRel);
         let was = self.shared.writable.swap(outcome.is_ok(), Ordering::AcqRel);
+        if was != outcome.is_ok() {
+            self.shared.changed.send_replace(());
+        }
         match outcome {
             Ok(()) => {
                 if self.retry.take().is_some() {

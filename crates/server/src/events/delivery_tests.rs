@@ -8,7 +8,7 @@ use std::{
 
 use control::{
     CameraId,
-    api::{Camera, CameraKind, CameraStatus, ComponentState, Health, MediaServer, Trouble, Viewing},
+    api::{Camera, CameraKind, CameraStatus, Health, MediaServer, Reason, Trouble, Viewing},
     events::{CameraChange, Event, News, RecordingChange, RecordingNews},
     units::Size,
 };
@@ -55,14 +55,8 @@ fn recording(id: u16) -> Event {
 }
 
 fn health(troubles: &[Trouble]) -> Health {
-    let running = ComponentState::Running;
-    Health {
-        camera_monitor: running,
-        media_server: running,
-        storage: running,
-        ffmpeg: running,
-        troubles: troubles.to_vec(),
-    }
+    let reason = |trouble: &Trouble| Reason { trouble: trouble.clone(), since: SystemTime::UNIX_EPOCH };
+    Health { reasons: troubles.iter().map(reason).collect(), ..Health::default() }
 }
 
 fn storage() -> Event {

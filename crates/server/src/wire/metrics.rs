@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use control::api::{ComponentState, Condition, Health};
+use control::api::{Component, ComponentState, Condition, Health, Reason};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use super::time;
 
 /// Gives how the service is.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -17,6 +19,19 @@ pub(crate) struct Status {
     pub(crate) components: Components,
     /// Why it is not better; empty when all is well.
     pub(crate) reasons: Vec<String>,
+    /// The same, in the same order, with whose trouble each is, how bad, and since when.
+    pub(crate) details: Vec<Detail>,
+}
+
+/// One reason not to be well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Detail {
+    /// As in `components`.
+    pub(crate) component: &'static str,
+    /// What `status` would be for this alone.
+    pub(crate) status: &'static str,
+    pub(crate) reason: String,
+    pub(crate) since: String,
 }
 
 /// What each part of the service does.
@@ -25,8 +40,11 @@ pub(crate) struct Components {
     pub(crate) websocket_server: &'static str,
     pub(crate) camera_monitor: &'static str,
     pub(crate) media_server: &'static str,
+    pub(crate) recorder: &'static str,
     pub(crate) storage: &'static str,
     pub(crate) ffmpeg: &'static str,
+    pub(crate) audit_log: &'static str,
+    pub(crate) clock: &'static str,
 }
 
 impl Status {
@@ -36,29 +54,56 @@ impl Status {
         uptime: f64,
         version: &'static str,
     ) -> Self {
-        let word = |state: ComponentState| match state {
+        let state = |state: ComponentState| match state {
             ComponentState::Running => "RUNNING",
             ComponentState::Starting => "STARTING",
             ComponentState::Stopped => "STOPPED",
             ComponentState::Error => "ERROR",
         };
+        let of = |component| state(health.component(component));
+        let detail = |reason: &Reason| Detail {
+            component: component(reason.trouble.component()),
+            status: condition(reason.trouble.condition()),
+            reason: reason.trouble.to_string(),
+            since: time(reason.since),
+        };
         Self {
-            status: match health.condition() {
-                Condition::Healthy => "HEALTHY",
-                Condition::Degraded => "DEGRADED",
-                Condition::Unhealthy => "UNHEALTHY",
-            },
+            status: condition(health.condition()),
             uptime,
             version,
             components: Components {
-                websocket_server: word(websocket_server),
-                camera_monitor: word(health.camera_monitor),
-                media_server: word(health.media_server),
-                storage: word(health.storage),
-                ffmpeg: word(health.ffmpeg),
+                websocket_server: state(websocket_server),
+                camera_monitor: of(Component::CameraMonitor),
+                media_server: of(Component::MediaServer),
+                recorder: of(Component::Recorder),
+                storage: of(Component::Storage),
+                ffmpeg: of(Component::Ffmpeg),
+                audit_log: of(Component::AuditLog),
+                clock: of(Component::Clock),
             },
-            reasons: health.troubles.iter().map(ToString::to_string).collect(),
+            reasons: health.reasons.iter().map(|reason| reason.trouble.to_string()).collect(),
+            details: health.reasons.iter().map(detail).collect(),
         }
+    }
+}
+
+fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Healthy => "HEALTHY",
+        Condition::Degraded => "DEGRADED",
+        Condition::Unhealthy => "UNHEALTHY",
+    }
+}
+
+fn component(component: Component) -> &'static str {
+    match component {
+        Component::CameraMonitor => "camera_monitor",
+        Component::MediaServer => "media_server",
+        Component::Recorder => "recorder",
+        Component::Storage => "storage",
+        Component::Ffmpeg => "ffmpeg",
+        Component::AuditLog => "audit_log",
+        Component::Clock => "clock",
     }
 }
 
