@@ -398,6 +398,14 @@ impl Service {
     }
 }
 
+impl Drop for Running {
+    /// Of every service of every test.
+    fn drop(&mut self) {
+        let leak = self.log.leak();
+        assert!(leak.is_none() || std::thread::panicking(), "a secret stands in the log: {leak:?}");
+    }
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         if std::thread::panicking()

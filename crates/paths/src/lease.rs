@@ -8,6 +8,7 @@ use std::{
 use base::{Error, Kind, Result, supervisor::State};
 use media::Unit;
 use tokio::sync::watch;
+use tracing::Span;
 
 use crate::{
     demand::Purpose,
@@ -32,6 +33,9 @@ impl Lease {
         let patience = path.patience.of(purpose).start_timeout;
         let mut phase = path.phase();
         let mut lease = Self { path, purpose, served: false, cold: false };
+        if lease.path.phase_now() != State::Live {
+            lease.path.caused_by(Span::current());
+        }
         lease.path.changed.notify_one();
         let decided = async {
             let answer = phase

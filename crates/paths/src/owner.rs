@@ -8,6 +8,7 @@ use base::{
     supervisor::{Action, Input, Rules, State, Supervisor, Why},
 };
 use tokio::{sync::watch, task::JoinHandle};
+use tracing::Instrument as _;
 
 use crate::{
     path::{NO_PICTURE, Path},
@@ -118,9 +119,13 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
             () = path.changed.notified() => {}
             outcome = ended(&mut run) => {
                 let Error { public: reason, private: detail, .. } = &outcome.error;
-                tracing::info!(path = %path.name, reason, detail, "source ended");
                 let before = supervisor.failures();
                 supervisor.handle(Instant::now(), Input::Exited { hopeless: outcome.hopeless });
+                if supervisor.failures() > before {
+                    tracing::warn!(path = %path.name, reason, detail, "source ended");
+                } else {
+                    tracing::info!(path = %path.name, reason, detail, "source ended");
+                }
                 // A run that nobody wanted any more has ended, not failed; and that one was silent says more than how
                 // we ended it.
                 if supervisor.failures() > before && !silenced {
@@ -160,7 +165,8 @@ fn act(path: &Arc<Path>, action: Action, attempt: Attempt, run: &mut Option<Run>
             let source = path.source();
             let (codec, launcher, hub) = (path.codec.clone(), path.launcher.clone(), path.hub.clone());
             let prepared = path.prepare.begin(&path.name, attempt);
-            let task = tokio::spawn(source::run(source.clone(), codec, launcher, hub, prepared, told));
+            let running = source::run(source.clone(), codec, launcher, hub, prepared, told);
+            let task = tokio::spawn(running.instrument(path.take_cause()));
             *run = Some(Run { source, orders, task });
         }
         Action::Interrupt => order(run.as_ref(), Order::Interrupt),

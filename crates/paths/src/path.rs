@@ -16,6 +16,7 @@ use tokio::{
     sync::{Notify, watch},
     task::{AbortHandle, JoinSet},
 };
+use tracing::Span;
 
 use crate::{
     child::Launcher,
@@ -94,6 +95,8 @@ pub(crate) struct Path {
     source: Mutex<Source>,
     /// Its owner is to end.
     removed: AtomicBool,
+    /// The call for which the source is started, for the log.
+    cause: Mutex<Option<Span>>,
     /// Somebody knows that its source is well.
     well: AtomicBool,
     pub(crate) codec: CodecConfig,
@@ -127,6 +130,17 @@ impl Path {
 
     pub(crate) fn is_removed(&self) -> bool {
         self.removed.load(Ordering::Relaxed)
+    }
+
+    /// The source does not run, and is needed for the call that we are in.
+    pub(crate) fn caused_by(&self, call: Span) {
+        *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = Some(call);
+    }
+
+    /// What the run that begins now was caused by; nothing, when it begins by itself.
+    pub(crate) fn take_cause(&self) -> Span {
+        let cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner).take();
+        cause.unwrap_or_else(Span::none)
     }
 
     /// Has somebody said so since the last call?
@@ -317,6 +331,7 @@ impl Paths {
             name: name.clone(),
             source: Mutex::new(source),
             removed: AtomicBool::new(false),
+            cause: Mutex::default(),
             well: AtomicBool::new(false),
             codec: self.0.config.codec.clone(),
             launcher: self.0.launcher.clone(),

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use control::settings::Settings;
+use control::settings::{Section, Settings};
 use tracing::level_filters::LevelFilter;
 
 use crate::audit::Place;
@@ -26,6 +26,8 @@ pub(crate) enum Format {
 #[derive(Debug, Clone)]
 pub(crate) struct Logging {
     pub(crate) level: Level,
+    /// Levels of some parts, by the beginning of their `target`.
+    pub(crate) targets: Vec<(String, Level)>,
     pub(crate) format: Format,
     /// `None`: stderr.
     pub(crate) file: Option<PathBuf>,
@@ -39,22 +41,44 @@ impl Logging {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let mut section = settings.section("logging");
         Self {
-            level: section.choice(
-                "level",
-                &[
-                    ("info", Level::INFO),
-                    ("error", Level::ERROR),
-                    ("warn", Level::WARN),
-                    ("debug", Level::DEBUG),
-                    ("trace", Level::TRACE),
-                ],
-            ),
+            level: section.choice("level", &LEVELS),
+            targets: targets(&mut section),
             format: section.choice("format", &[("json", Format::Json), ("text", Format::Text)]),
             file: section.opt_text("file").map(PathBuf::from),
             max_file_bytes: section.size("max_file_size", "10MiB", 1024..=1 << 40),
             backup_count: section.integer("backup_count", 5, 0..=1000) as u32,
         }
     }
+}
+
+const LEVELS: [(&str, Level); 5] = [
+    ("info", Level::INFO),
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];
+/// Most parts with a level of their own.
+const MAX_TARGETS: usize = 32;
+
+/// `logging.targets`: a list of `target=level`.
+fn targets(section: &mut Section<'_>) -> Vec<(String, Level)> {
+    let named = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let read = |text: &String| {
+        let (target, level) = text.split_once('=')?;
+        let level = LEVELS.iter().find(|(name, _)| *name == level)?.1;
+        let good = (1..=100).contains(&target.len()) && target.chars().all(named);
+        good.then(|| (target.to_owned(), level))
+    };
+    let texts = section.texts("targets");
+    let targets: Vec<_> = texts.iter().filter_map(read).collect();
+    if targets.len() < texts.len() || targets.len() > MAX_TARGETS {
+        let what = format!(
+            "must be at most {MAX_TARGETS} of TARGET=LEVEL, such as paths=debug; levels are error, warn, info, debug, trace"
+        );
+        section.problem("targets", what);
+    }
+    targets
 }
 
 /// The checked section `logging.audit`.

@@ -1,6 +1,8 @@
 //! Events to stderr or to a file, as JSON or as text; all of it can be changed while the service runs.
 //! The first line of a panic goes the same way.
 
+mod causes;
+mod repeats;
 mod rotation;
 mod sink;
 
@@ -27,6 +29,8 @@ use tracing_subscriber::{
 };
 
 use crate::config::{Format, Level, Logging};
+use causes::Causes;
+use repeats::Repeats;
 use rotation::Limits;
 use sink::{Sink, ToFile};
 
@@ -41,7 +45,7 @@ pub(crate) struct Logs {
 /// A change that cannot fail any more.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    level: Level,
+    targets: Targets,
     format: Format,
     limits: Limits,
     to: To,
@@ -58,7 +62,7 @@ enum To {
 /// Begins to write events. In a process that has begun before nothing changes. The error is for a person
 /// at this machine.
 pub(crate) fn start(config: &Logging) -> Result<Logs, String> {
-    let (filter, handle) = reload::Layer::new(targets(config.level));
+    let (filter, handle) = reload::Layer::new(targets(config));
     let logs = Logs { filter: handle, json: Arc::default(), sink: Sink::default() };
     logs.apply(logs.prepare(config)?);
     if let Some(file) = &config.file {
@@ -66,7 +70,7 @@ pub(crate) fn start(config: &Logging) -> Result<Logs, String> {
     }
     let switch = Switch {
         json: logs.json.clone(),
-        // There are no spans here; with them off, nothing but the event's own fields is written.
+        // What spans are for here is told by `causes`; with them off, the event's own fields are written.
         as_json: format::format().json().flatten_event(true).with_current_span(false).with_span_list(false),
         as_text: format::format().with_ansi(false),
     };
@@ -76,7 +80,7 @@ pub(crate) fn start(config: &Logging) -> Result<Logs, String> {
         .with_writer(logs.sink.clone())
         .with_filter(filter);
     // An error: a test has begun before us.
-    let _ = tracing_subscriber::registry().with(layer).try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(Causes).with(Repeats::default()).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let what = panic.payload_as_str().unwrap_or("(not a text)");
@@ -85,13 +89,16 @@ pub(crate) fn start(config: &Logging) -> Result<Logs, String> {
     Ok(logs)
 }
 
-/// What others log at these levels is about their own insides.
-fn targets(level: Level) -> Targets {
-    Targets::new().with_default(level).with_targets([
+/// What others log at these levels is about their own insides, unless it is asked for.
+fn targets(config: &Logging) -> Targets {
+    let level = config.level;
+    let others = [
         ("hyper", level.min(Level::INFO)),
         ("tungstenite", level.min(Level::INFO)),
         ("tokio_tungstenite", level.min(Level::INFO)),
-    ])
+    ];
+    let asked = config.targets.iter().map(|(target, level)| (target.as_str(), *level));
+    Targets::new().with_default(level).with_targets(others).with_targets(asked)
 }
 
 impl Logs {
@@ -106,14 +113,14 @@ impl Logs {
                     format!("{} (logging.file) cannot be written: {cause}", path.display())
                 })?),
             };
-        Ok(Prepared { level: config.level, format: config.format, limits, to })
+        Ok(Prepared { targets: targets(config), format: config.format, limits, to })
     }
 
     /// Makes it hold.
     pub(crate) fn apply(&self, prepared: Prepared) {
-        let Prepared { level, format, limits, to } = prepared;
+        let Prepared { targets, format, limits, to } = prepared;
         // An error: there is no log, in a process where a test has begun before us.
-        let _ = self.filter.reload(targets(level));
+        let _ = self.filter.reload(targets);
         self.json.store(format == Format::Json, Ordering::Relaxed);
         match to {
             To::Stderr => self.sink.send_to(None),
@@ -135,6 +142,26 @@ struct Switch {
     as_text: Formatter<Full>,
 }
 
+impl Switch {
+    fn format<S, N>(
+        &self,
+        json: bool,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+        N: for<'a> FormatFields<'a> + 'static,
+    {
+        if json {
+            self.as_json.format_event(context, writer, event)
+        } else {
+            self.as_text.format_event(context, writer, event)
+        }
+    }
+}
+
 impl<S, N> FormatEvent<S, N> for Switch
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -143,13 +170,15 @@ where
     fn format_event(
         &self,
         context: &FmtContext<'_, S, N>,
-        writer: Writer<'_>,
+        mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if self.json.load(Ordering::Relaxed) {
-            self.as_json.format_event(context, writer, event)
-        } else {
-            self.as_text.format_event(context, writer, event)
-        }
+        let json = self.json.load(Ordering::Relaxed);
+        let Some(cause) = causes::of(context).filter(|_| !causes::is_said(event)) else {
+            return self.format(json, context, writer, event);
+        };
+        let mut line = String::new();
+        self.format(json, context, Writer::new(&mut line), event)?;
+        writer.write_str(&causes::added(line, &cause, json))
     }
 }

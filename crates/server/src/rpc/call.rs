@@ -6,6 +6,7 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::SystemTime};
 use control::{CameraId, Controller};
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
+use tracing::Instrument as _;
 
 use super::{
     Access, Outcome,
@@ -228,7 +229,9 @@ impl Task {
         let correlation_id = caller.correlation_id.clone();
         tracing::debug!(correlation_id, method = method.name, caller = caller.principal.key(), "call");
         let work = async move { (method.start)(caller, members)?.await };
-        let outcome = guarded(method.name, &correlation_id, work).await;
+        // What it causes in other rooms says so in the log.
+        let span = tracing::info_span!("call", correlation_id);
+        let outcome = guarded(method.name, &correlation_id, work).instrument(span).await;
         service.metrics.calls.end(begun, outcome.is_ok());
         if let Some(line) = line {
             match &outcome {

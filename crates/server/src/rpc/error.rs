@@ -40,6 +40,7 @@ pub(crate) fn from_control(error: control::Error, scope: &Scope, correlation_id:
         }
         Kind::DeviceBusy { device, holder } => {
             let error = new(Code::DeviceBusy).with("device", device.to_string());
+            let error = error.with("correlation_id", correlation_id);
             match holder {
                 Some(holder) => error.with("holder", holder),
                 None => error,
@@ -65,7 +66,8 @@ pub(crate) fn from_control(error: control::Error, scope: &Scope, correlation_id:
                     "a call failed"
                 );
             }
-            new(Code::DependencyFailed).with("dependency", dependency).with("retryable", retryable)
+            let error = new(Code::DependencyFailed).with("dependency", dependency);
+            error.with("retryable", retryable).with("correlation_id", correlation_id)
         }
         Kind::StorageFull { available, required } => {
             new(Code::StorageFull).with("available_space", available).with("required_space", required)

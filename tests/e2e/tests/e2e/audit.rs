@@ -335,8 +335,11 @@ async fn a_full_disk_refuses_privileged_calls_alone_and_is_overcome() {
         admin.call("get_storage_info", json!({})).await.ok()
     })
     .await;
-    let status = viewer.ok("get_status", json!({})).await;
-    assert!(!status["reasons"].to_string().contains("audit log"), "{status}");
+    eventually("health no longer speaks of it", PATIENCE, async || {
+        let status = viewer.ok("get_status", json!({})).await;
+        (!status["reasons"].to_string().contains("audit log")).then_some(())
+    })
+    .await;
     eventually("the lines that waited are written", PATIENCE, async || {
         let methods = parsed(&file);
         let count = |method: &str| methods.iter().filter(|line| line["method"] == method).count();
@@ -392,4 +395,15 @@ async fn no_token_and_no_secret_is_ever_in_it() {
         }
     }
     head(&service).await;
+}
+
+#[tokio::test]
+async fn a_call_its_line_and_the_program_it_started_have_one_number() {
+    let service = Setup::new().test_camera("A", "160x90@5").start().await;
+    let mut rpc = service.rpc(Role::Operator).await;
+    rpc.ok("take_snapshot", json!({"device": "camera0"})).await;
+    let started: Value = serde_json::from_str(&service.log().says("ffmpeg started").await).unwrap();
+    let call = &about(&service, "take_snapshot", 1).await[0];
+    assert_eq!(started["correlation_id"], call["correlation_id"], "{started}");
+    assert_eq!(call["correlation_id"].as_str().map(str::len), Some(16), "{call}");
 }
