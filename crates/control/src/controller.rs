@@ -29,6 +29,7 @@ use crate::{
     config::Config,
     controls::Controls,
     convert::{self, path_of},
+    counts,
     data_dir::{self, Held},
     error::{Error, Kind, Result},
     events::Events,
@@ -110,13 +111,20 @@ impl Controller {
         let state = Arc::new(State::open(&config.data_dir).map_err(unread)?);
         let room = Room::new(config.limits, files.clone(), events.clone());
         room.look();
-        let told_of = (events.clone(), room.clone());
+        let counts = Arc::<counts::Counts>::default();
+        let told_of = (events.clone(), room.clone(), counts.clone());
         let retention =
             Retention::new(config.retention, files.clone(), state.clone(), &config.data_dir, told_of);
         let (stop, told) = watch::channel(false);
         tokio::spawn(retention.clone().run(told.clone()));
-        let recordings =
-            Recordings::new(config.recording, files.clone(), paths.clone(), events.clone(), room.clone());
+        let recordings = Recordings::new(
+            config.recording,
+            files.clone(),
+            paths.clone(),
+            events.clone(),
+            room.clone(),
+            counts,
+        );
         let leases = Leases::new(config.paths.rules.viewing.close_after, paths.clone());
         let users = (leases.clone(), recordings.clone());
         let controls = Controls::new(cameras.clone(), state.clone());
@@ -349,6 +357,11 @@ impl Controller {
     /// Which cameras are being recorded.
     pub fn recorded(&self) -> Vec<CameraId> {
         self.0.recordings.cameras()
+    }
+
+    /// How long ago the files of each recording under way last grew.
+    pub fn recording_ages(&self) -> Vec<(CameraId, Duration)> {
+        self.0.recordings.ages()
     }
 
     /// `None`: not known yet.

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use base::CameraId;
@@ -105,12 +105,14 @@ pub struct News {
     pub event: Event,
     /// When.
     pub at: SystemTime,
+    /// The same by the clock that nobody sets: what happens to the news from here on is measured by it.
+    pub since: Instant,
 }
 
 impl News {
     /// Something that happens now.
     pub fn now(event: Event) -> Self {
-        Self { event, at: SystemTime::now() }
+        Self { event, at: SystemTime::now(), since: Instant::now() }
     }
 }
 

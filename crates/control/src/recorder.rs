@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    counts::Counts,
     events::{Event, Events, RecordingChange, RecordingNews},
     plan::{Plan, Step},
     room::Room,
@@ -47,6 +48,8 @@ pub(crate) struct Shown {
     pub(crate) files: Vec<String>,
     /// When its first picture was taken.
     pub(crate) start: Option<SystemTime>,
+    /// When its files last grew.
+    pub(crate) grew: Option<Instant>,
 }
 
 impl Progress {
@@ -58,6 +61,10 @@ impl Progress {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shown.files.push(name.to_owned());
         shown.start.get_or_insert(start);
+    }
+
+    fn file_grew(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).grew = Some(Instant::now());
     }
 }
 
@@ -81,6 +88,7 @@ pub(crate) struct Recorder {
     pub(crate) tap: Tap,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) events: Events,
     pub(crate) room: Room,
     /// Told once: the first file holds its first key frame.
@@ -91,6 +99,8 @@ pub(crate) struct Recorder {
 struct Open {
     segment: Segment,
     params: Arc<ParamSets>,
+    /// Bytes of it that are counted.
+    counted: u64,
 }
 
 enum Next {
@@ -142,7 +152,7 @@ impl Recorder {
             }
             ended.trouble = Some(error);
         }
-        if let Err(error) = close(&mut open, &mut ended) {
+        if let Err(error) = self.close(&mut open, &mut ended) {
             tracing::error!(recording = self.order.recording_id, %error, "recording's last file not closed");
             ended.trouble.get_or_insert(error);
         }
@@ -168,7 +178,9 @@ impl Recorder {
                     }
                     began.get_or_insert_with(Instant::now);
                     if let Some(open) = open {
-                        open.segment.push(&unit)?;
+                        let pushed = open.segment.push(&unit);
+                        self.count(open);
+                        pushed?;
                     }
                     if self.begun.is_some() && self.caught_up() {
                         self.tell_begun(open)?;
@@ -177,7 +189,7 @@ impl Recorder {
                 Next::Gap => {}
                 Next::Silence if overdue.is_some_and(|at| Instant::now() >= at) => return Ok(()),
                 Next::Silence => {
-                    close(open, ended)?;
+                    self.close(open, ended)?;
                     plan.closed();
                 }
                 Next::Closed if self.tap.overrun() => {
@@ -214,7 +226,9 @@ impl Recorder {
 
     fn tell_begun(&mut self, open: &mut Option<Open>) -> base::Result<()> {
         if let Some(open) = open {
-            open.segment.flush()?;
+            let flushed = open.segment.flush();
+            self.count(open);
+            flushed?;
         }
         if let Some(begun) = self.begun.take() {
             let _ = begun.send(Ok(()));
@@ -223,7 +237,7 @@ impl Recorder {
     }
 
     fn begin(&mut self, unit: &Unit, open: &mut Option<Open>, ended: &mut Ended) -> base::Result<()> {
-        close(open, ended)?;
+        self.close(open, ended)?;
         let segment = self.files.begin(&NewSegment {
             device: self.order.device,
             recording_id: self.order.recording_id.clone(),
@@ -250,17 +264,33 @@ impl Recorder {
                 reason: None,
             },
         ));
-        *open = Some(Open { segment, params: unit.params.clone() });
+        *open = Some(Open { segment, params: unit.params.clone(), counted: 0 });
         self.room.look();
         Ok(())
     }
-}
 
-fn close(open: &mut Option<Open>, ended: &mut Ended) -> base::Result<()> {
-    let Some(open) = open.take() else { return Ok(()) };
-    let file = open.segment.finish()?;
-    ended.end = file.end;
-    ended.duration += file.duration;
-    ended.file_size += file.file_size;
-    Ok(())
+    fn close(&self, open: &mut Option<Open>, ended: &mut Ended) -> base::Result<()> {
+        let Some(open) = open.take() else { return Ok(()) };
+        let file = open.segment.finish()?;
+        self.grew(file.file_size - open.counted);
+        ended.end = file.end;
+        ended.duration += file.duration;
+        ended.file_size += file.file_size;
+        Ok(())
+    }
+
+    fn count(&self, open: &mut Open) {
+        let written = open.segment.written_bytes();
+        let grown = written - open.counted;
+        // Pictures are written by the second: most of them do not come here.
+        if grown > 0 {
+            open.counted = written;
+            self.grew(grown);
+        }
+    }
+
+    fn grew(&self, bytes: u64) {
+        self.counts.recording_grew(bytes);
+        self.progress.file_grew();
+    }
 }

@@ -53,17 +53,9 @@ impl Recordings {
         paths: Paths,
         events: Events,
         room: Room,
+        counts: Arc<Counts>,
     ) -> Self {
-        Self {
-            config,
-            files,
-            paths,
-            events,
-            room,
-            active: Arc::default(),
-            counts: Arc::default(),
-            cut_short: Arc::default(),
-        }
+        Self { config, files, paths, events, room, active: Arc::default(), counts, cut_short: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CameraId, Active>> {
@@ -82,6 +74,14 @@ impl Recordings {
     /// Cameras that are being recorded, or are about to be.
     pub(crate) fn cameras(&self) -> Vec<CameraId> {
         self.lock().keys().copied().collect()
+    }
+
+    /// How long ago the files of each recording last grew; one that has no file yet is not told.
+    pub(crate) fn ages(&self) -> Vec<(CameraId, Duration)> {
+        let all = self.lock();
+        all.iter()
+            .filter_map(|(camera, active)| Some((*camera, active.progress.get().grew?.elapsed())))
+            .collect()
     }
 
     /// What of `device` is being recorded.
@@ -197,6 +197,7 @@ impl Recordings {
             tap,
             stop,
             progress: active.progress.clone(),
+            counts: self.counts.clone(),
             events: self.events.clone(),
             room: self.room.clone(),
             begun: Some(begun),

@@ -25,6 +25,7 @@ use crate::{
     api::{PolicyType, RetentionChange, RetentionPolicy, SIZE_GB},
     clock_guard::ClockGuard,
     clock_set::ClockSet,
+    counts::Counts,
     events::Events,
     room::Room,
     state::State,
@@ -88,6 +89,7 @@ struct Inner {
     believed: AtomicBool,
     events: Events,
     room: Room,
+    counts: Arc<Counts>,
     last_time: PathBuf,
 }
 
@@ -97,7 +99,7 @@ impl Retention {
         files: Files,
         state: Arc<State>,
         data_dir: &Path,
-        (events, room): (Events, Room),
+        (events, room, counts): (Events, Room, Arc<Counts>),
     ) -> Self {
         let last_time = data_dir.join(LAST_TIME);
         let stored = std::fs::read_to_string(&last_time).ok();
@@ -105,7 +107,7 @@ impl Retention {
         let clock = Mutex::new(ClockGuard::new(Instant::now(), SystemTime::now(), stored));
         let config = watch::Sender::new(config);
         let believed = AtomicBool::new(true);
-        Self(Arc::new(Inner { config, files, state, clock, believed, events, room, last_time }))
+        Self(Arc::new(Inner { config, files, state, clock, believed, events, room, counts, last_time }))
     }
 
     pub(crate) fn policy(&self) -> RetentionPolicy {
@@ -166,7 +168,11 @@ impl Retention {
             self.clock().trust(Instant::now(), now);
             self.found(true);
         }
-        self.0.files.clean(&self.rules(true), now, dry_run, cameras)
+        let cleaned = self.0.files.clean(&self.rules(true), now, dry_run, cameras);
+        if !dry_run {
+            self.0.counts.retention(now, &cleaned);
+        }
+        cleaned
     }
 
     /// Applies the policy by itself each interval until `stop`.
@@ -224,7 +230,9 @@ impl Retention {
         if !policy.enabled || policy.policy_type == PolicyType::Manual {
             return;
         }
-        match self.0.files.clean(&self.rules(believed), now, false, None) {
+        let cleaned = self.0.files.clean(&self.rules(believed), now, false, None);
+        self.0.counts.retention(now, &cleaned);
+        match cleaned {
             Ok(cleaned) if cleaned.files.is_empty() => {}
             Ok(cleaned) => {
                 let (files, bytes) = (cleaned.files.len(), cleaned.bytes);
@@ -315,7 +323,8 @@ mod tests {
         let (events, _feed) = crate::events::bus();
         let limits = crate::storage::Limits { warn_percent: 80.0, block_percent: 95.0 };
         let room = Room::new(limits, files.clone(), events.clone());
-        let retention = Retention::new(read(&[]).unwrap(), files, state, dir.path(), (events, room));
+        let retention =
+            Retention::new(read(&[]).unwrap(), files, state, dir.path(), (events, room, Arc::default()));
         assert_eq!(retention.rules(true).max_age, Some(Duration::from_hours(720)));
         assert_eq!(retention.rules(false).max_age, None, "a clock that jumped removes nothing");
         let change = RetentionChange {

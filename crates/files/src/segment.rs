@@ -95,6 +95,11 @@ impl Segment {
         &self.writing.name
     }
 
+    /// Bytes of it that lie where `recording.durability` asks: in the kernel, or on the disk.
+    pub fn written_bytes(&self) -> u64 {
+        self.film.parts().valid_len
+    }
+
     /// Does its container ask for another file at the next key frame?
     pub fn is_full(&self) -> bool {
         self.film.is_full()

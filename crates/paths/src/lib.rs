@@ -8,6 +8,7 @@
 mod anchor;
 mod child;
 mod config;
+mod counts;
 mod demand;
 mod hub;
 mod lease;
@@ -21,6 +22,7 @@ mod source;
 
 pub use child::{Launcher, run_child};
 pub use config::{CodecConfig, Config, LevelPolicy};
+pub use counts::{CallError, Calls, Runs};
 pub use demand::Purpose;
 pub use engine::{Frame, queue::Popped, rtsp::Credentials};
 pub use hub::{Tap, TapKind};

@@ -163,9 +163,13 @@ fn act(path: &Arc<Path>, action: Action, attempt: Attempt, run: &mut Option<Run>
         Action::Start => {
             let (orders, told) = watch::channel(Order::Run);
             let source = path.source();
-            let (codec, launcher, hub) = (path.codec.clone(), path.launcher.clone(), path.hub.clone());
+            if attempt == Attempt::AfterFailure {
+                path.counts.restarted();
+            }
+            let (codec, launcher) = (path.codec.clone(), path.launcher.clone());
+            let into = (path.hub.clone(), path.counts.clone());
             let prepared = path.prepare.begin(&path.name, attempt);
-            let running = source::run(source.clone(), codec, launcher, hub, prepared, told);
+            let running = source::run(source.clone(), codec, launcher, into, prepared, told);
             let task = tokio::spawn(running.instrument(path.take_cause()));
             *run = Some(Run { source, orders, task });
         }

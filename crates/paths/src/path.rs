@@ -21,6 +21,7 @@ use tracing::Span;
 use crate::{
     child::Launcher,
     config::{CodecConfig, Config},
+    counts::{Calls, Runs, SourceCounts},
     demand::{AllRules, Demand, Purpose, Wish},
     hub::Hub,
     lease::Lease,
@@ -85,6 +86,8 @@ pub struct Status {
     pub source: String,
     /// Why the last start failed, until one succeeds; for clients.
     pub error: Option<String>,
+    /// What was counted of its runs.
+    pub runs: Runs,
 }
 
 /// One path.
@@ -103,6 +106,7 @@ pub(crate) struct Path {
     pub(crate) launcher: Launcher,
     pub(crate) prepare: Prepare,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) counts: Arc<SourceCounts>,
     /// Wakes the owner: demand changed, or the first frame of a run came.
     pub(crate) changed: Arc<Notify>,
     pub(crate) readers: Arc<watch::Sender<Readers>>,
@@ -194,6 +198,7 @@ impl Path {
             measured: hub.measured,
             source: self.source().description().to_owned(),
             error: phase.trouble.map(|trouble| trouble.error.public),
+            runs: self.counts.read(),
         }
     }
 }
@@ -277,6 +282,11 @@ impl Paths {
         self.0.mediamtx.as_ref()?.told()
     }
 
+    /// What was counted of calls to it; `None`: there is none.
+    pub fn mediamtx_calls(&self) -> Option<Calls> {
+        Some(self.0.mediamtx.as_ref()?.calls.read())
+    }
+
     /// The keys behind [`Keys::api_token`] have changed: MediaMTX fetches them anew.
     pub fn media_keys_changed(&self) {
         if let Some(mediamtx) = &self.0.mediamtx {
@@ -337,6 +347,7 @@ impl Paths {
             launcher: self.0.launcher.clone(),
             prepare: self.0.prepare.clone(),
             hub: Arc::new(hub),
+            counts: Arc::default(),
             changed,
             readers: Arc::new(watch::channel(Readers::default()).0),
             demand: Mutex::new(Demand::new(rules)),

@@ -11,6 +11,8 @@ mod system;
 
 /// What a control of a camera is, as the room of cameras says it: plain values already.
 pub use ::cameras::{Control, ControlFlags, ControlKind, ControlRange, ControlValue, MenuEntry};
+/// What is counted of sources and of calls to MediaMTX, as the room of streams counts it: plain values already.
+pub use ::paths::{CallError, Calls as MediaMtxCalls, Runs};
 pub use cameras::{Camera, CameraDetail, CameraIdentity, CameraKind, CameraModes, CameraStatus, Chosen};
 pub use files::{FilePage, FileQuery, StoredFile};
 pub use pictures::{Picture, PictureFormat, Snapshot, SnapshotDetail, SnapshotFile, SnapshotRequest};

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use base::CameraId;
+use paths::Runs;
 
 /// What a stream is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Stream {
     pub bitrate_bps: Option<u64>,
     /// Why its last start failed, for a person; until one succeeds.
     pub error: Option<String>,
+    /// What was counted of its source.
+    pub runs: Runs,
 }
 
 /// A stream kept ready for the caller.

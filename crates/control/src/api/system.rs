@@ -266,6 +266,16 @@ pub struct Counts {
     pub snapshots_taken: u64,
     /// Pictures asked for that could not be taken.
     pub snapshots_failed: u64,
+    /// Bytes by which files of recordings have grown.
+    pub recordings_written_bytes: u64,
+    /// Files that retention removed, by itself or because somebody asked.
+    pub retention_files: u64,
+    /// Bytes those held.
+    pub retention_bytes: u64,
+    /// Files that retention should have removed and could not, and times at which it could not even look.
+    pub retention_failures: u64,
+    /// When retention last looked at all files; `None`: not yet.
+    pub retention_ran: Option<SystemTime>,
 }
 
 /// Room on a disk.

@@ -8,7 +8,9 @@ use tokio::sync::watch;
 
 use super::Controller;
 use crate::{
-    api::{MediaServer, Stream, StreamState, StreamingStarted, StreamingStopped, Viewing},
+    api::{
+        MediaMtxCalls, MediaServer, Runs, Stream, StreamState, StreamingStarted, StreamingStopped, Viewing,
+    },
     convert::{self, path_of},
     error::{Error, Kind, Result},
     events::Events,
@@ -60,6 +62,7 @@ impl Controller {
                 fps: None,
                 bitrate_bps: None,
                 error: None,
+                runs: Runs::default(),
             });
         };
         Ok(Stream {
@@ -74,6 +77,7 @@ impl Controller {
             fps: status.measured.map(|measured| measured.fps),
             bitrate_bps: status.measured.map(|measured| measured.bitrate_bps),
             error: status.error,
+            runs: status.runs,
         })
     }
 
@@ -132,6 +136,11 @@ impl Controller {
     /// Other keys sign for MediaMTX now: it fetches them anew.
     pub fn media_keys_changed(&self) {
         self.0.paths.media_keys_changed();
+    }
+
+    /// What was counted of calls to MediaMTX; `None`: it does not serve the viewers.
+    pub fn mediamtx_calls(&self) -> Option<MediaMtxCalls> {
+        self.0.paths.mediamtx_calls()
     }
 
     /// How it is with MediaMTX; `None`: it does not serve the viewers.

@@ -1,7 +1,11 @@
 //! MediaMTX's control API over one connection that stays: requests, their time-outs and every way in which an
 //! answer can be none. What is asked for, `calls` knows.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -15,6 +19,7 @@ use serde::de::DeserializeOwned;
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
 use super::wire::Refusal;
+use crate::counts::{CallCounts, CallError};
 
 /// Longest answer: a thousand paths take 3 MB.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
@@ -42,6 +47,17 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    fn counted_as(&self) -> CallError {
+        match self {
+            Self::Unreachable(_) => CallError::Unreachable,
+            Self::Slow => CallError::Slow,
+            Self::Unauthorized => CallError::Unauthorized,
+            Self::NotFound => CallError::NotFound,
+            Self::Refused(..) => CallError::Refused,
+            Self::Nonsense(_) => CallError::Nonsense,
+        }
+    }
+
     /// For clients.
     pub(super) fn public(&self) -> &'static str {
         match self {
@@ -72,6 +88,7 @@ pub(super) struct Client {
     authority: String,
     request_timeout: Duration,
     token: ApiToken,
+    counts: Arc<CallCounts>,
     link: Option<Link>,
 }
 
@@ -89,7 +106,12 @@ impl Drop for Link {
 
 impl Client {
     pub(super) fn new(authority: String, request_timeout: Duration, token: ApiToken) -> Self {
-        Self { authority, request_timeout, token, link: None }
+        Self { authority, request_timeout, token, counts: Arc::default(), link: None }
+    }
+
+    /// Counts its calls there.
+    pub(super) fn counted_in(self, counts: Arc<CallCounts>) -> Self {
+        Self { counts, ..self }
     }
 
     /// Until the connection that stays has ended: MediaMTX has, or it is idle for its taste. For ever when there
@@ -108,7 +130,10 @@ impl Client {
     /// Gets what lies at `path`.
     pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failure> {
         let body = self.call(Method::GET, path, None).await?;
-        serde_json::from_slice(&body).map_err(|cause| Failure::Nonsense(format!("{path}: {cause}")))
+        serde_json::from_slice(&body).map_err(|cause| {
+            self.counts.failed(CallError::Nonsense);
+            Failure::Nonsense(format!("{path}: {cause}"))
+        })
     }
 
     /// One call, to its answer.
@@ -118,6 +143,13 @@ impl Client {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<Bytes, Failure> {
+        let began = Instant::now();
+        let answer = self.asked(method, path, body).await;
+        self.counts.took(began.elapsed());
+        answer.inspect_err(|failure| self.counts.failed(failure.counted_as()))
+    }
+
+    async fn asked(&mut self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Bytes, Failure> {
         let limit = self.request_timeout;
         let answer = timeout(limit, async {
             let fresh = self.link.is_none();

@@ -62,7 +62,8 @@ pub(crate) async fn steer(
 ) {
     let feed = std::net::SocketAddr::new(config.feed.ip(), feed_port);
     let mut driver = Driver {
-        client: Client::new(config.api, config.request_timeout, keys.api_token.clone()),
+        client: Client::new(config.api, config.request_timeout, keys.api_token.clone())
+            .counted_in(shared.calls.clone()),
         terms: Terms {
             feed,
             password: keys.feed_password.clone(),

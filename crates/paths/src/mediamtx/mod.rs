@@ -25,6 +25,8 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
+use crate::counts::CallCounts;
+
 pub use client::ApiToken;
 pub use config::MediaMtx;
 pub(crate) use driver::steer;
@@ -101,6 +103,7 @@ pub(crate) struct Shared {
     /// How often our public keys have changed. Our start is a change: what it fetched from an earlier run of ours
     /// may be old.
     key_changes: AtomicU64,
+    pub(crate) calls: Arc<CallCounts>,
 }
 
 impl Default for Shared {
@@ -112,6 +115,7 @@ impl Default for Shared {
             changed: Notify::new(),
             revocations: AtomicU64::new(0),
             key_changes: AtomicU64::new(1),
+            calls: Arc::default(),
         }
     }
 }

@@ -23,6 +23,7 @@ use tokio::{
 use super::{Order, Outcome, ordered, stderr_tail};
 use crate::{
     child::{EXIT_NOT_FOUND, Launcher},
+    counts::SourceCounts,
     hub::Hub,
 };
 
@@ -38,7 +39,7 @@ const READ_BYTES: usize = 32 << 10;
 pub(super) async fn run(
     launcher: &Launcher,
     args: &[String],
-    hub: &Arc<Hub>,
+    (hub, counts): (&Arc<Hub>, &SourceCounts),
     orders: watch::Receiver<Order>,
 ) -> Outcome {
     let mut command = launcher.command(PROGRAM, args);
@@ -49,6 +50,7 @@ pub(super) async fn run(
             return Outcome::failed("the video program could not be started", error.to_string());
         }
     };
+    let _counted = counts.process();
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
     tracing::info!(pid = pid.map(Pid::as_raw), "ffmpeg started");
     let stdout = child.stdout.take().expect("stdout was set to piped above");

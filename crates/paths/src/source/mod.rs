@@ -12,7 +12,7 @@ use std::sync::Arc;
 use base::{Error, Kind, SafeUrl, units::Size};
 use tokio::sync::watch;
 
-use crate::{child::Launcher, config::CodecConfig, hub::Hub};
+use crate::{child::Launcher, config::CodecConfig, counts::SourceCounts, hub::Hub};
 
 pub use ffmpeg::{Ffmpeg, probe as probe_ffmpeg, probe_encoder};
 pub use prepare::{Attempt, Prepare, Prepared};
@@ -121,13 +121,13 @@ impl Outcome {
     }
 }
 
-/// Runs `source` once, to its end. All its pictures go to `hub`. `prepared`: what comes first, where a device of
+/// Runs `source` once, to its end. All its pictures go to `hub`, its processes are counted in `counts`. `prepared`: what comes first, where a device of
 /// this machine is read.
 pub(crate) async fn run(
     source: Source,
     codec: CodecConfig,
     launcher: Launcher,
-    hub: Arc<Hub>,
+    (hub, counts): (Arc<Hub>, Arc<SourceCounts>),
     prepared: Prepared,
     mut orders: watch::Receiver<Order>,
 ) -> Outcome {
@@ -140,7 +140,7 @@ pub(crate) async fn run(
             };
             let args = ready.and_then(|()| encode::arguments(&input, picture, copy_h264, &codec));
             match args {
-                Ok(args) => ffmpeg::run(&launcher, &args, &hub, orders).await,
+                Ok(args) => ffmpeg::run(&launcher, &args, (&hub, &counts), orders).await,
                 Err(refused) => refused,
             }
         }

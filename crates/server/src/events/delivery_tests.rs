@@ -112,7 +112,7 @@ fn a_notification_is_the_contract() {
     }
     let at = SystemTime::UNIX_EPOCH;
     for event in [camera(3), recording(3), storage(), Event::Shutdown] {
-        hub.publish(News { event, at });
+        hub.publish(News { at, ..News::now(event) });
     }
     let told: Vec<Vec<Value>> =
         viewers.iter().map(|viewer| std::iter::from_fn(|| viewer.next()).collect()).collect();
@@ -283,6 +283,32 @@ fn events_wait_for_the_reply() {
     assert!(client.next().is_none());
     drop(second);
     assert_eq!(client.topics().len(), 2);
+}
+
+#[test]
+fn what_leaves_waits_and_is_dropped_is_counted() {
+    let hub = Hub::new(EPOCH, 2, health(&[]));
+    let client = Client::join(&hub, principal(Role::Admin, Scope::All), "h");
+    assert_eq!(hub.counted().subscribers, 0, "it has asked for nothing");
+    client.ask(&["system.storage"], None, None).unwrap();
+    let other = Client::join(&hub, principal(Role::Admin, Scope::All), "h");
+    other.ask(&["recording.*"], None, None).unwrap();
+    for event in [storage(), storage(), storage(), recording(0)] {
+        hub.publish(News::now(event));
+    }
+    let counted = hub.counted();
+    assert_eq!((counted.subscribers, counted.waiting, counted.longest), (2, 3, 2));
+    assert_eq!((counted.dropped, counted.lost, counted.delay.count()), (1, 0, 0));
+    let of = |topic| counted.published.iter().find(|(known, _)| *known == topic).unwrap().1;
+    assert_eq!((of(Topic::SystemStorage), of(Topic::RecordingStop), of(Topic::SystemHealth)), (3, 1, 0));
+    assert_eq!(std::iter::from_fn(|| client.next()).count(), 3, "two, and that one was dropped");
+    let counted = hub.counted();
+    assert_eq!((counted.waiting, counted.longest, counted.delay.count()), (1, 1, 2));
+    // What is told again has no delay of its own.
+    client.ask(&["system.storage"], None, Some(0)).unwrap();
+    assert_eq!(hub.counted().waiting, 4);
+    while client.next().is_some() {}
+    assert_eq!((hub.counted().delay.count(), hub.counted().dropped), (2, 1));
 }
 
 /// A generator of chances that is the same in every run (Numerical Recipes').

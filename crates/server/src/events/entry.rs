@@ -4,7 +4,7 @@
 
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use axum::extract::ws::Utf8Bytes;
@@ -28,15 +28,23 @@ pub(crate) struct Entry {
     pub(super) device: Option<CameraId>,
     epoch: Arc<str>,
     at: SystemTime,
+    /// The same by the clock that nobody sets.
+    pub(super) since: Instant,
     body: EventBody,
     text: OnceLock<Utf8Bytes>,
     texts: Mutex<Vec<(UrlBase, Utf8Bytes)>>,
 }
 
 impl Entry {
-    pub(super) fn new(seq: u64, epoch: Arc<str>, topic: Topic, at: SystemTime, body: EventBody) -> Self {
+    pub(super) fn new(
+        seq: u64,
+        epoch: Arc<str>,
+        topic: Topic,
+        (at, since): (SystemTime, Instant),
+        body: EventBody,
+    ) -> Self {
         let device = body.device();
-        Self { seq, topic, device, epoch, at, body, text: OnceLock::new(), texts: Mutex::default() }
+        Self { seq, topic, device, epoch, at, since, body, text: OnceLock::new(), texts: Mutex::default() }
     }
 
     /// The camera whose status it tells: of these only the newest matters to a slow client.

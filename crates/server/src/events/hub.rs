@@ -13,7 +13,8 @@ use control::{
 };
 
 use super::{
-    Entry, Topic,
+    Counted, Entry, Topic,
+    counts::Counts,
     journal::Journal,
     subscriber::{Seat, Subscriber},
 };
@@ -31,6 +32,7 @@ pub(crate) struct Hub {
     epoch: Arc<str>,
     started: Instant,
     max_queue: usize,
+    pub(super) counts: Counts,
     state: Mutex<State>,
 }
 
@@ -60,6 +62,7 @@ impl Hub {
             epoch: epoch.clone(),
             started: Instant::now(),
             max_queue,
+            counts: Counts::default(),
             state: Mutex::new(State {
                 journal: Journal::new(epoch, JOURNAL_EVENTS),
                 index: BTreeMap::new(),
@@ -94,7 +97,7 @@ impl Hub {
 
     /// Writes down an event and hands it to those who asked for it. Waits for nobody.
     pub(crate) fn publish(&self, news: News) {
-        let News { event, at } = news;
+        let News { event, at, since } = news;
         let topic = Topic::of(&event);
         let mut state = self.lock();
         let body = match event {
@@ -115,7 +118,8 @@ impl Hub {
                 EventBody::health(None, state.health.clone(), self.started.elapsed())
             }
         };
-        let entry: Arc<Entry> = state.journal.add(topic, at, body);
+        let entry: Arc<Entry> = state.journal.add(topic, (at, since), body);
+        self.counts.published(topic);
         for subscriber in state.index.get(&topic).into_iter().flat_map(BTreeMap::values) {
             subscriber.offer(&entry);
         }
@@ -124,6 +128,7 @@ impl Hub {
     /// Some events came too fast to be written down: everybody who listens is told.
     fn lose(&self, count: u64) {
         tracing::error!(count, "events came too fast and were lost");
+        self.counts.lost(count);
         let mut state = self.lock();
         state.journal.lose(count);
         let last = state.journal.last();
@@ -152,6 +157,14 @@ impl Hub {
             clients: state.subscribers().len(),
             by_topic: state.index.iter().map(|(topic, all)| (*topic, all.len())).collect(),
         }
+    }
+
+    /// What was counted, and how many wait now.
+    pub(crate) fn counted(&self) -> Counted {
+        // Queues are asked one after the other, and nobody waits for that.
+        let all = self.lock().subscribers();
+        let queues: Vec<usize> = all.iter().map(|subscriber| subscriber.waiting()).collect();
+        self.counts.read(&queues)
     }
 
     /// Always before a subscriber's own lock.

@@ -1,6 +1,10 @@
 //! The last events, so that a client who was away can hear what it missed. Pure.
 
-use std::{collections::VecDeque, sync::Arc, time::SystemTime};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use super::{Entry, Topic};
 use crate::wire::{EventBody, Since};
@@ -39,7 +43,8 @@ impl Journal {
         self.last
     }
 
-    pub(super) fn add(&mut self, topic: Topic, at: SystemTime, body: EventBody) -> Arc<Entry> {
+    /// `at`: when it happened, by the wall clock and by the one that nobody sets.
+    pub(super) fn add(&mut self, topic: Topic, at: (SystemTime, Instant), body: EventBody) -> Arc<Entry> {
         self.last += 1;
         if self.entries.len() == self.capacity
             && let Some(oldest) = self.entries.pop_front()
@@ -86,7 +91,8 @@ mod tests {
     fn what_was_missed_and_whether_it_is_all() {
         let mut journal = Journal::new("e".into(), 3);
         let add = |journal: &mut Journal| {
-            journal.add(Topic::SystemStorage, SystemTime::now(), EventBody::storage(1.0)).seq
+            let at = (SystemTime::now(), Instant::now());
+            journal.add(Topic::SystemStorage, at, EventBody::storage(1.0)).seq
         };
         assert_eq!(missed(&journal, "e", 0), (vec![], false));
         assert_eq!([add(&mut journal), add(&mut journal), add(&mut journal)], [1, 2, 3]);

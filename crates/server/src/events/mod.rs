@@ -1,6 +1,7 @@
 //! Events on their way to those who asked for them: topics, the journal, one bounded queue for each
 //! connection. Knows no socket: `ws` takes texts from here and sends them.
 
+mod counts;
 mod entry;
 mod hub;
 mod journal;
@@ -8,6 +9,7 @@ mod queue;
 mod subscriber;
 mod topic;
 
+pub(crate) use counts::Counted;
 use entry::Entry;
 pub(crate) use hub::{Hub, Stats};
 pub(crate) use subscriber::{Hold, Refused, Subscriber, Wishes};

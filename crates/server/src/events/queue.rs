@@ -13,6 +13,8 @@ use super::Entry;
 #[derive(Debug)]
 pub(super) enum Next {
     Event(Arc<Entry>),
+    /// An older one, told again.
+    Again(Arc<Entry>),
     /// So many were dropped, the last of them with this number.
     Dropped {
         dropped: u64,
@@ -47,8 +49,9 @@ impl Queue {
         }
     }
 
-    /// Something new. Of a camera's status only the newest waits; if there is no room, the oldest goes.
-    pub(super) fn push(&mut self, entry: Arc<Entry>) {
+    /// Something new. Of a camera's status only the newest waits; if there is no room, the oldest goes: then it is
+    /// true.
+    pub(super) fn push(&mut self, entry: Arc<Entry>) -> bool {
         if let Some(camera) = entry.status_of()
             && let Some(older) = self.status.insert(camera, entry.seq)
         {
@@ -60,7 +63,9 @@ impl Queue {
         {
             self.forget_status(&oldest);
             self.lose(1, seq);
+            return true;
         }
+        false
     }
 
     /// These are to be told again, unless they wait already.
@@ -81,6 +86,11 @@ impl Queue {
 
     pub(super) fn is_empty(&self) -> bool {
         self.pending.is_empty() && self.replay.is_empty() && self.dropped == 0
+    }
+
+    /// How many events wait.
+    pub(super) fn len(&self) -> usize {
+        self.pending.len() + self.replay.len()
     }
 
     pub(super) fn clear(&mut self) {
@@ -107,7 +117,7 @@ impl Queue {
         }
         if let Some((seq, entry)) = found {
             self.replay.remove(&seq);
-            return Some(Next::Event(entry));
+            return Some(Next::Again(entry));
         }
         let (_, entry) = self.pending.pop_first()?;
         self.forget_status(&entry);
@@ -125,16 +135,20 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::{Instant, SystemTime};
 
     use control::api::{Camera, CameraKind, CameraStatus};
 
     use super::*;
     use crate::{events::Topic, wire::EventBody};
 
+    fn now() -> (SystemTime, Instant) {
+        (SystemTime::now(), Instant::now())
+    }
+
     fn other(seq: u64) -> Arc<Entry> {
         let body = EventBody::storage(1.0);
-        Arc::new(Entry::new(seq, "e".into(), Topic::SystemStorage, SystemTime::now(), body))
+        Arc::new(Entry::new(seq, "e".into(), Topic::SystemStorage, now(), body))
     }
 
     fn status(seq: u64, camera: u16) -> Arc<Entry> {
@@ -146,7 +160,7 @@ mod tests {
             size: control::units::Size { width: 64, height: 64 },
             fps: 5.0,
         });
-        Arc::new(Entry::new(seq, "e".into(), Topic::CameraStatusChange, SystemTime::now(), body))
+        Arc::new(Entry::new(seq, "e".into(), Topic::CameraStatusChange, now(), body))
     }
 
     /// Numbers in order; what was dropped as its count, negative.
@@ -154,7 +168,7 @@ mod tests {
         let mut out = Vec::new();
         while let Some(next) = queue.pop(|seq| (seq > 2).then(|| other(seq))) {
             out.push(match next {
-                Next::Event(entry) => entry.seq as i64,
+                Next::Event(entry) | Next::Again(entry) => entry.seq as i64,
                 Next::Dropped { dropped, .. } => -(dropped as i64),
             });
         }
@@ -176,10 +190,11 @@ mod tests {
     #[test]
     fn what_has_no_room_is_told() {
         let mut queue = Queue::new(3);
-        (1..=10).for_each(|seq| queue.push(other(seq)));
+        assert_eq!((1..=10).filter(|seq| queue.push(other(*seq))).count(), 7);
+        assert_eq!(queue.len(), 3);
         assert_eq!(drain(&mut queue), [-7, 8, 9, 10]);
         queue.push(status(11, 0));
-        (12..=14).for_each(|seq| queue.push(other(seq)));
+        assert_eq!((12..=14).filter(|seq| queue.push(other(*seq))).count(), 1);
         queue.push(status(15, 0));
         assert_eq!(drain(&mut queue), [-2, 13, 14, 15]);
         queue.lose(4, 20);

@@ -216,6 +216,11 @@ impl Subscriber {
         state.asked.keys().copied().collect()
     }
 
+    /// How many events wait for it.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().queue.len()
+    }
+
     /// What it has asked for.
     pub(crate) fn topics(&self) -> Topics {
         self.lock().asked.keys().copied().collect()
@@ -225,7 +230,9 @@ impl Subscriber {
     pub(super) fn offer(&self, entry: &Arc<Entry>) {
         let mut state = self.lock();
         if state.wants(entry, SystemTime::now()) {
-            state.queue.push(entry.clone());
+            if state.queue.push(entry.clone()) {
+                self.hub.counts.dropped();
+            }
             self.wake.notify_one();
         }
     }
@@ -284,7 +291,13 @@ impl Subscriber {
                 self.wake.notify_one();
                 return None;
             }
-            let next = state.queue.pop(|seq| hub.as_ref().and_then(|hub| hub.journal.find(seq)));
+            let next = state.queue.pop(|seq| {
+                let found = hub.as_ref().and_then(|hub| hub.journal.find(seq));
+                if found.is_none() {
+                    self.hub.counts.dropped();
+                }
+                found
+            });
             let Some(next) = next else {
                 // What was skipped is as good as sent.
                 self.sent.notify_one();
@@ -292,8 +305,12 @@ impl Subscriber {
             };
             let text = match next {
                 // Asked again: the session, its role and its topics may have changed since.
-                Next::Event(entry) if !state.wants(&entry, now) => continue,
-                Next::Event(entry) => entry.text(&self.urls, &principal.scope),
+                Next::Event(entry) | Next::Again(entry) if !state.wants(&entry, now) => continue,
+                Next::Event(entry) => {
+                    self.hub.counts.left_after(entry.since.elapsed());
+                    entry.text(&self.urls, &principal.scope)
+                }
+                Next::Again(entry) => entry.text(&self.urls, &principal.scope),
                 Next::Dropped { dropped, last_seq } => {
                     let params = json!({"dropped": dropped, "last_seq": last_seq, "epoch": self.hub.epoch()});
                     notification("events_dropped", &params).into()

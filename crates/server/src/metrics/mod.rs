@@ -2,7 +2,7 @@
 //! asks. Two faces of one reading: `get_metrics` and Prometheus' text. Nothing is made up: what nobody
 //! counted is not told.
 
-mod histogram;
+mod families;
 mod process;
 mod reading;
 mod rpc;

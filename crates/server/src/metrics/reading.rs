@@ -7,16 +7,18 @@ use std::{
 
 use control::{
     CameraId,
-    api::{Camera, CameraStatus, Counts, Space, Stream, StreamState},
+    api::{Camera, CameraStatus, Counts, MediaMtxCalls, Space, Stream, StreamState},
+    histogram::Distribution,
 };
 
-use super::{histogram::Distribution, process::Process, rpc::OfMethod};
+use super::{process::Process, rpc::OfMethod};
 use crate::{
+    events::{Counted, Topic},
     rpc::{Service, correlation_id},
     security::Scope,
     wire::{
-        self, CameraMetrics, Error, LatencyMs, MethodMetrics, Metrics, OneCamerasMetrics, RecordingMetrics,
-        RpcMetrics, StreamMetrics, SystemMetrics,
+        self, CameraMetrics, Error, EventMetrics, LatencyMs, MediaMtxMetrics, MethodMetrics, Metrics,
+        OneCamerasMetrics, RecordingMetrics, RetentionMetrics, RpcMetrics, StreamMetrics, SystemMetrics,
     },
 };
 
@@ -35,7 +37,12 @@ pub(crate) struct Reading {
     pub(super) calls: Vec<OfMethod>,
     pub(super) cameras: Vec<(Camera, Option<Stream>)>,
     pub(super) recorded: Vec<CameraId>,
+    /// How long ago the files of each recording last grew.
+    pub(super) durable_ages: Vec<(CameraId, Duration)>,
     pub(super) counts: Counts,
+    pub(super) events: Counted,
+    /// `None`: it does not serve the viewers.
+    pub(super) mediamtx: Option<MediaMtxCalls>,
     /// How far the audit log goes: lines ever written, and the last one's MAC.
     pub(super) audit: (u64, String),
 }
@@ -71,7 +78,10 @@ impl Reading {
                 })
                 .collect(),
             recorded: controller.recorded(),
+            durable_ages: controller.recording_ages(),
             counts: controller.counts(),
+            events: service.events.counted(),
+            mediamtx: controller.mediamtx_calls(),
             audit: service.audit.head(),
         })
     }
@@ -115,7 +125,20 @@ impl Reading {
                 recordings_cut_short: self.counts.recordings_cut_short,
                 snapshots_taken: self.counts.snapshots_taken,
                 snapshots_failed: self.counts.snapshots_failed,
+                written_bytes: self.counts.recordings_written_bytes,
             },
+            retention_metrics: RetentionMetrics {
+                deleted_files: self.counts.retention_files,
+                deleted_bytes: self.counts.retention_bytes,
+                failures: self.counts.retention_failures,
+                last_run: self.counts.retention_ran.map(wire::time),
+            },
+            event_metrics: self.of_events(),
+            mediamtx_metrics: self.mediamtx.as_ref().map(|calls| MediaMtxMetrics {
+                requests: calls.took.count(),
+                errors: calls.errors.iter().sum(),
+                latency_ms: latency(&calls.took),
+            }),
             stream_metrics: StreamMetrics {
                 active_streams: streams().filter(|stream| stream.state == StreamState::Live).count(),
                 total_streams: streams().count(),
@@ -136,10 +159,39 @@ impl Reading {
         }
     }
 
+    fn of_events(&self) -> EventMetrics {
+        let events = &self.events;
+        EventMetrics {
+            published: events.published.iter().map(|(_, count)| count).sum(),
+            per_topic: events
+                .published
+                .iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(topic, count)| (Topic::name(*topic), *count))
+                .collect(),
+            lost: events.lost,
+            dropped: events.dropped,
+            subscribers: events.subscribers,
+            queue_depth: events.waiting,
+            queue_depth_max: events.longest,
+            delay_ms: latency(&events.delay),
+        }
+    }
+
     fn of_camera(&self, camera: &Camera, stream: Option<&Stream>) -> OneCamerasMetrics {
         OneCamerasMetrics {
             status: wire::camera_status(camera.status),
             recording: self.recorded.contains(&camera.id),
+            durable_age_ms: self
+                .durable_ages
+                .iter()
+                .find(|(recorded, _)| *recorded == camera.id)
+                .map(|(_, age)| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            fps: stream.and_then(|stream| stream.fps).map(rounded),
+            bitrate: stream.and_then(|stream| stream.bitrate_bps),
+            restarts: stream.map_or(0, |stream| stream.runs.restarts),
+            ffmpeg_started: stream.map_or(0, |stream| stream.runs.processes_started),
+            ffmpeg_running: stream.map_or(0, |stream| stream.runs.processes_running),
             readers: stream.map_or(0, |stream| stream.readers),
             frames: stream.map_or(0, |stream| stream.frames),
             bytes_sent: stream.map_or(0, |stream| stream.bytes_sent),

@@ -6,7 +6,8 @@ use std::{
     time::Instant,
 };
 
-use super::histogram::{Distribution, Histogram};
+use control::histogram::{Distribution, Histogram};
+
 use crate::rpc::{AUTHENTICATE, METHODS};
 
 /// The label of all names that are no method's.

@@ -119,6 +119,11 @@ pub(crate) struct Metrics {
     pub(crate) recording_metrics: RecordingMetrics,
     pub(crate) stream_metrics: StreamMetrics,
     pub(crate) rpc_metrics: RpcMetrics,
+    pub(crate) event_metrics: EventMetrics,
+    pub(crate) retention_metrics: RetentionMetrics,
+    /// Missing: MediaMTX does not serve the viewers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mediamtx_metrics: Option<MediaMtxMetrics>,
 }
 
 /// This process and this machine.
@@ -154,6 +159,19 @@ pub(crate) struct OneCamerasMetrics {
     pub(crate) bytes_sent: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_frame_age_ms: Option<u64>,
+    /// Pictures a second now, as measured; missing: none come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fps: Option<f64>,
+    /// Bits a second now, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bitrate: Option<u64>,
+    /// Since the file of its recording last grew; missing: it is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) durable_age_ms: Option<u64>,
+    /// Runs of its source that began because the one before had failed.
+    pub(crate) restarts: u64,
+    pub(crate) ffmpeg_started: u64,
+    pub(crate) ffmpeg_running: u32,
 }
 
 /// Recordings and snapshots; those that are active now, and counts since the start.
@@ -164,6 +182,49 @@ pub(crate) struct RecordingMetrics {
     pub(crate) recordings_cut_short: u64,
     pub(crate) snapshots_taken: u64,
     pub(crate) snapshots_failed: u64,
+    /// Bytes by which files of recordings have grown.
+    pub(crate) written_bytes: u64,
+}
+
+/// What retention removed since the start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RetentionMetrics {
+    pub(crate) deleted_files: u64,
+    pub(crate) deleted_bytes: u64,
+    /// Files it could not remove, and runs that failed as a whole.
+    pub(crate) failures: u64,
+    /// Null: it has not run yet.
+    pub(crate) last_run: Option<String>,
+}
+
+/// Events since the start, and those that wait now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct EventMetrics {
+    /// Written into the journal.
+    pub(crate) published: u64,
+    /// Topics that had any.
+    pub(crate) per_topic: BTreeMap<&'static str, u64>,
+    /// Those that came too fast for the journal.
+    pub(crate) lost: u64,
+    /// Those that clients asked for and were not told, for they read too slowly; added up over clients.
+    pub(crate) dropped: u64,
+    /// Connections that are subscribed to any topic.
+    pub(crate) subscribers: usize,
+    /// Events that wait, in all queues.
+    pub(crate) queue_depth: usize,
+    /// Events that wait in the longest queue.
+    pub(crate) queue_depth_max: usize,
+    /// From an event to its being handed to a connection's writer.
+    pub(crate) delay_ms: LatencyMs,
+}
+
+/// Requests to MediaMTX since the start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct MediaMtxMetrics {
+    pub(crate) requests: u64,
+    /// Those that came to nothing.
+    pub(crate) errors: u64,
+    pub(crate) latency_ms: LatencyMs,
 }
 
 /// Streams now.
@@ -194,7 +255,7 @@ pub(crate) struct MethodMetrics {
     pub(crate) latency_ms: LatencyMs,
 }
 
-/// Milliseconds from request to answer, reckoned from a histogram; null: nothing was answered.
+/// Milliseconds, reckoned from a histogram; null: nothing was measured.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LatencyMs {
     pub(crate) p50: Option<f64>,

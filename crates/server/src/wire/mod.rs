@@ -38,8 +38,8 @@ pub(crate) use keys::{
     ApiKeyList, ApiKeyMade, ApiKeyRevoked, CreateApiKey, OfApiKey, RevokeToken, TokenRevoked, no_key,
 };
 pub(crate) use metrics::{
-    CameraMetrics, LatencyMs, MethodMetrics, Metrics, OneCamerasMetrics, RecordingMetrics, RpcMetrics,
-    Status, StreamMetrics, SystemMetrics,
+    CameraMetrics, EventMetrics, LatencyMs, MediaMtxMetrics, MethodMetrics, Metrics, OneCamerasMetrics,
+    RecordingMetrics, RetentionMetrics, RpcMetrics, Status, StreamMetrics, SystemMetrics,
 };
 pub(crate) use params::{Device, Devices, FromParams, Params, Takes};
 pub(crate) use service::{

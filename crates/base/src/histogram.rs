@@ -1,5 +1,5 @@
 //! How long things took: counted in fixed buckets, read as a distribution. One addition of each kind to
-//! observe, no lock.
+//! observe, no lock. What was measured, and by which clock, is the caller's business.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,34 +8,38 @@ use std::{
 
 /// Upper bounds of the buckets, in microseconds. From a ping to the longest wait for a camera; what took
 /// longer falls into one more bucket without a bound.
-pub(super) const BOUNDS_US: [u64; 18] = [
+pub const BOUNDS_US: [u64; 18] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     2_500_000, 5_000_000, 10_000_000, 30_000_000,
 ];
 
 /// Counts by duration.
 #[derive(Debug, Default)]
-pub(super) struct Histogram {
+pub struct Histogram {
     buckets: [AtomicU64; BOUNDS_US.len() + 1],
     sum_us: AtomicU64,
 }
 
 /// A histogram as it was read. Buckets hold what fell into each, not what fell into all below too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Distribution {
-    pub(super) buckets: [u64; BOUNDS_US.len() + 1],
-    pub(super) sum_us: u64,
+pub struct Distribution {
+    /// How many fell into each bucket; the last one is that without a bound.
+    pub buckets: [u64; BOUNDS_US.len() + 1],
+    /// All of them together, in microseconds.
+    pub sum_us: u64,
 }
 
 impl Histogram {
-    pub(super) fn observe(&self, took: Duration) {
+    /// Counts one.
+    pub fn observe(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_US.partition_point(|bound| *bound < us);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum_us.fetch_add(us, Ordering::Relaxed);
     }
 
-    pub(super) fn read(&self) -> Distribution {
+    /// As it is now.
+    pub fn read(&self) -> Distribution {
         Distribution {
             buckets: std::array::from_fn(|bucket| self.buckets[bucket].load(Ordering::Relaxed)),
             sum_us: self.sum_us.load(Ordering::Relaxed),
@@ -44,11 +48,13 @@ impl Histogram {
 }
 
 impl Distribution {
-    pub(super) fn count(&self) -> u64 {
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    /// Adds what another one holds.
+    pub fn add(&mut self, other: &Self) {
         self.buckets.iter_mut().zip(other.buckets).for_each(|(mine, theirs)| *mine += theirs);
         self.sum_us += other.sum_us;
     }
@@ -56,7 +62,7 @@ impl Distribution {
     /// The duration that `share` of all stayed below, as Prometheus' `histogram_quantile` reckons: spread
     /// evenly inside a bucket. What is beyond the last bound is told as that bound. `None`: nothing was
     /// observed.
-    pub(super) fn quantile(&self, share: f64) -> Option<Duration> {
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
         let count = self.count();
         if count == 0 {
             return None;
