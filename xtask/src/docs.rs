@@ -1,18 +1,18 @@
-//! `xtask docs`: the method table of README.md, docs/openrpc.json and docs/reference.md, made of what the
-//! binary itself says of its API. `--check` writes nothing and fails when they differ.
+//! `xtask docs`: the method table of README.md, docs/openrpc.json, docs/reference.md and docs/metrics.md, made of
+//! what the binary itself says of its API and its metrics. `--check` writes nothing and fails when they differ.
 
 use std::{fmt::Write as _, path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::{evidence, reference};
+use crate::{evidence, metrics, reference};
 
 /// Between these lines of README.md stands the table.
 const BEGIN: &str = "<!-- methods: made by `make docs` -->\n";
 const END: &str = "<!-- methods end -->\n";
 
 /// Writes what differs, or with `check` only tells it.
-pub(crate) fn run(check: bool) -> Result<(), String> {
+pub(crate) async fn run(check: bool) -> Result<(), String> {
     let document = openrpc()?;
     let root = evidence::root();
     let readme_path = root.join("README.md");
@@ -26,6 +26,7 @@ pub(crate) fn run(check: bool) -> Result<(), String> {
         (readme_path, format!("{before}{BEGIN}\n{table}\n{END}{after}")),
         (root.join("docs/openrpc.json"), format!("{text}\n")),
         (root.join("docs/reference.md"), reference::page(&document)?),
+        (root.join("docs/metrics.md"), metrics::page(&metrics::served().await?)?),
     ];
     let mut stale = Vec::new();
     for (path, text) in wanted {

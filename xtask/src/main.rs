@@ -9,7 +9,9 @@ mod bench;
 mod docs;
 mod evidence;
 mod fuzz;
+mod listeners;
 mod mediamtx;
+mod metrics;
 mod publisher;
 mod readers;
 mod reference;
@@ -23,15 +25,15 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 xtask bench [SCENARIO..]   measure and write docs/evidence/SCENARIO.json; all of them without a name:
                            idle first-frame snapshot recording-start ten-cameras api connections
-                           mediamtx hotplug rooms
+                           events mediamtx hotplug rooms
 xtask storm                hostile clients: 10,000 wrong logins and 2,000 half-open connections a round
 xtask soak                 SOAK_MINUTES (30) of watching, recording, snapshots and killed cameras, then
                            SOAK_FUZZ_SECONDS (600) of `fuzz` for each target of the server
 xtask fuzz [TARGET..] [--seconds N]
                            attack a parser for N seconds (600), then measure how much of it its seeds
                            reach; all targets without a name; writes docs/evidence/fuzz-coverage.json
-xtask docs [--check]       README.md's table of methods, docs/openrpc.json and docs/reference.md, from
-                           target/debug/camera-service
+xtask docs [--check]       README.md's table of methods, docs/openrpc.json, docs/reference.md and
+                           docs/metrics.md, from target/debug/camera-service
 ";
 
 #[tokio::main(flavor = "current_thread")]
@@ -43,8 +45,8 @@ async fn main() -> ExitCode {
             Ok(scenarios) => bench::run(&scenarios).await,
             Err(unknown) => return usage(&format!("no scenario {unknown}")),
         },
-        ["docs"] => docs::run(false),
-        ["docs", "--check"] => docs::run(true),
+        ["docs"] => docs::run(false).await,
+        ["docs", "--check"] => docs::run(true).await,
         ["storm"] => Box::pin(storm::run()).await,
         ["soak"] => Box::pin(soak::run()).await,
         ["fuzz", words @ ..] => match fuzz::Plan::read(words) {

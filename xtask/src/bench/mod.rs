@@ -2,6 +2,7 @@
 
 mod api;
 mod connections;
+mod events;
 mod first_frame;
 mod hotplug;
 mod idle;
@@ -23,7 +24,7 @@ type Run = fn(Source) -> Pin<Box<dyn Future<Output = Outcome>>>;
 /// A scenario by name.
 pub(crate) type Scenario = (&'static str, Run);
 
-const ALL: [Scenario; 10] = [
+const ALL: [Scenario; 11] = [
     ("idle", |source| Box::pin(idle::run(source))),
     ("first-frame", |source| Box::pin(first_frame::run(source))),
     ("snapshot", |source| Box::pin(snapshot::run(source))),
@@ -31,6 +32,7 @@ const ALL: [Scenario; 10] = [
     ("ten-cameras", |source| Box::pin(ten_cameras::run(source))),
     ("api", |source| Box::pin(api::run(source))),
     ("connections", |source| Box::pin(connections::run(source))),
+    ("events", |source| Box::pin(events::run(source))),
     ("mediamtx", |source| Box::pin(mediamtx::run(source))),
     ("hotplug", |source| Box::pin(async { hotplug::run(source) })),
     ("rooms", |source| Box::pin(async { rooms::run(source) })),

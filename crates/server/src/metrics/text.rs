@@ -139,7 +139,7 @@ fn sum(took: &Distribution) -> f64 {
 }
 
 fn buckets(took: &Distribution) -> Vec<(f64, u64)> {
-    let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::MAX]);
+    let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
     bounds.zip(took.buckets).collect()
 }
 
@@ -229,6 +229,9 @@ mod tests {
         }
         let types: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
         assert_eq!(types.iter().collect::<BTreeSet<_>>().len(), types.len(), "each family is told once");
+        let bounds = "camera_service_event_delay_seconds_bucket";
+        let bounds = samples.iter().filter(|sample| sample.starts_with(bounds)).count();
+        assert_eq!(bounds, BOUNDS_US.len() + 1, "the last one is +Inf, once: {text}");
         for line in samples {
             let value = line.rsplit_once(' ').map(|(_, value)| value.parse::<f64>());
             assert!(matches!(value, Some(Ok(_))), "{line}");

@@ -197,7 +197,8 @@ pub(crate) struct RetentionMetrics {
     pub(crate) last_run: Option<String>,
 }
 
-/// Events since the start, and those that wait now.
+/// Events since the start, and those that wait now. `delay_ms` is from an event to its being handed to a connection's
+/// writer.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EventMetrics {
     /// Written into the journal.
@@ -214,7 +215,6 @@ pub(crate) struct EventMetrics {
     pub(crate) queue_depth: usize,
     /// Events that wait in the longest queue.
     pub(crate) queue_depth_max: usize,
-    /// From an event to its being handed to a connection's writer.
     pub(crate) delay_ms: LatencyMs,
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testkit::{Rpc, Service, Setup, eventually, http::Http, token::Role};
 
 /// Asks for `/metrics`; the status and the body.
-async fn metrics_page(service: &Service, token: Option<&str>) -> (u16, String) {
+pub(crate) async fn metrics_page(service: &Service, token: Option<&str>) -> (u16, String) {
     let bearer = token.map(|token| format!("Bearer {token}"));
     let headers: Vec<(&str, &str)> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
     let answer = Http::connect(service).await.get("/metrics", &headers).await;
@@ -17,7 +17,7 @@ async fn metrics_page(service: &Service, token: Option<&str>) -> (u16, String) {
 }
 
 /// The value of one line of the page.
-fn value(page: &str, name: &str) -> f64 {
+pub(crate) fn value(page: &str, name: &str) -> f64 {
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let line = line.unwrap_or_else(|| panic!("no {name} in\n{page}"));
     line.parse().unwrap_or_else(|_| panic!("{name} is {line}"))
