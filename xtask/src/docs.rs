@@ -1,11 +1,11 @@
-//! `xtask docs`: the method table of README.md, docs/openrpc.json, docs/reference.md and docs/metrics.md, made of
-//! what the binary itself says of its API and its metrics. `--check` writes nothing and fails when they differ.
+//! `xtask docs`: the method table of README.md, docs/openrpc.json, docs/reference.md, docs/events.md and docs/metrics.md,
+//! made of what the binary itself says of its API and its metrics. `--check` writes nothing and fails when they differ.
 
 use std::{fmt::Write as _, path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::{evidence, metrics, reference};
+use crate::{events, evidence, metrics, reference};
 
 /// Between these lines of README.md stands the table.
 const BEGIN: &str = "<!-- methods: made by `make docs` -->\n";
@@ -27,6 +27,7 @@ pub(crate) async fn run(check: bool) -> Result<(), String> {
         (root.join("docs/openrpc.json"), format!("{text}\n")),
         (root.join("docs/reference.md"), reference::page(&document)?),
         (root.join("docs/metrics.md"), metrics::page(&metrics::served().await?)?),
+        (root.join("docs/events.md"), events::page(&document)?),
     ];
     let mut stale = Vec::new();
     for (path, text) in wanted {

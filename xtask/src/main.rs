@@ -7,6 +7,7 @@
 
 mod bench;
 mod docs;
+mod events;
 mod evidence;
 mod fuzz;
 mod listeners;

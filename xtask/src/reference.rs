@@ -59,7 +59,7 @@ fn row(name: &str, schema: &Value, note: &str) -> String {
     format!("| `{name}` | {} | {} |", kind(schema), cell(&note)).replace("|  |", "| |")
 }
 
-fn table(what: &str, rows: &[String]) -> String {
+pub(crate) fn table(what: &str, rows: &[String]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -117,12 +117,12 @@ fn plain(name: &str, schema: &Value) -> String {
 }
 
 /// Walks through what an object holds.
-struct Members<'a> {
-    document: &'a Value,
+pub(crate) struct Members<'a> {
+    pub(crate) document: &'a Value,
     /// What is said of a member that need not be there.
-    missing: &'static str,
+    pub(crate) missing: &'static str,
     /// What is said of one that must.
-    always: &'static str,
+    pub(crate) always: &'static str,
 }
 
 impl Members<'_> {
@@ -139,7 +139,13 @@ impl Members<'_> {
     }
 
     /// Rows for all that is inside of the value named `name`.
-    fn below(&self, name: &str, schema: &Value, depth: usize, rows: &mut Vec<String>) -> Result<(), String> {
+    pub(crate) fn below(
+        &self,
+        name: &str,
+        schema: &Value,
+        depth: usize,
+        rows: &mut Vec<String>,
+    ) -> Result<(), String> {
         let schema = self.resolved(schema)?;
         if depth > MAX_DEPTH {
             return Err(format!("`{name}` is too deep for a page"));

@@ -2,6 +2,7 @@
 //! connection. Knows no socket: `ws` takes texts from here and sends them.
 
 mod counts;
+mod describe;
 mod entry;
 mod hub;
 mod journal;
@@ -10,6 +11,7 @@ mod subscriber;
 mod topic;
 
 pub(crate) use counts::Counted;
+pub(crate) use describe::describe;
 use entry::Entry;
 pub(crate) use hub::{Hub, Stats};
 pub(crate) use subscriber::{Hold, Refused, Subscriber, Wishes};

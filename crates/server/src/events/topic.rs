@@ -63,6 +63,26 @@ impl Topic {
         }
     }
 
+    /// When it is told.
+    pub(crate) fn summary(self) -> &'static str {
+        match self {
+            Self::CameraConnected => "A camera is there: plugged in, or added",
+            Self::CameraDisconnected => "A camera's device is gone, or it was taken out",
+            Self::CameraStatusChange => "A camera fails or works again, or has another name",
+            Self::RecordingStart => "A recording's first file lies in its folder, with its first picture",
+            Self::RecordingStop => "A recording has ended as it should; its files are complete",
+            Self::RecordingError => "A recording ended before its time; no `recording.stop` follows",
+            Self::RecordingSegment => "A recording goes on in another file",
+            Self::SnapshotTaken => "A snapshot lies in its folder",
+            Self::SystemHealth => "`get_status` would answer otherwise than before, figures apart",
+            Self::SystemStartup => "The service has started: the first event of an epoch",
+            Self::SystemShutdown => "The service is about to stop",
+            Self::SystemStorage => {
+                "Usage has crossed `storage.warn_percent` or `storage.block_percent`, up or down"
+            }
+        }
+    }
+
     /// The method of its notifications.
     pub(crate) fn method(self) -> &'static str {
         let of = |(prefix, _): &&(&str, &str)| self.name().starts_with(prefix);

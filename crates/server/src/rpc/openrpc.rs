@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::table::{AUTHENTICATE, METHODS, Rate};
 use crate::{
-    about,
+    about, events,
     wire::{API_VERSION, Authenticate, Authenticated, Params, Takes},
 };
 
@@ -52,6 +52,7 @@ fn make() -> Value {
             "x-service-version": about::VERSION,
         },
         "methods": methods,
+        "x-events": events::describe(&mut schemas),
         "components": {"schemas": schemas.take_definitions(true)},
     })
 }

@@ -47,12 +47,21 @@ impl FromParams for GetCameraStatus {
 /// One camera.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Camera {
+    /// Its id, such as `camera0`.
     device: String,
+    /// `ERROR`: it is there, but gives no pictures.
+    #[schemars(extend("enum" = ["CONNECTED", "DISCONNECTED", "ERROR"]))]
     status: &'static str,
+    /// For people.
     name: String,
+    /// How it is attached.
+    #[schemars(extend("enum" = ["v4l2", "rtsp", "test"]))]
     kind: &'static str,
+    /// `WIDTHxHEIGHT` of its stream, in pixels.
     resolution: String,
+    /// Pictures a second.
     fps: Number,
+    /// Where it is watched.
     streams: Streams,
 }
 

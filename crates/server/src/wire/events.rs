@@ -10,7 +10,7 @@ use control::{
     api::{self, ComponentState, Health},
     events::{RecordingChange, RecordingNews},
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -42,26 +42,37 @@ pub(crate) enum EventBody {
 }
 
 /// Of a recording.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct RecordingUpdate {
+    /// The camera's id.
     device: String,
+    /// The same from start to end, over all files of the recording.
     recording_id: String,
-    /// What older clients call the recording.
+    /// `recording_id`, as older clients call it.
     session_id: String,
+    /// `ERROR`: it ended before its time.
+    #[schemars(extend("enum" = ["RECORDING", "STOPPED", "ERROR"]))]
     status: &'static str,
+    /// The file that has begun; at the end, the first one.
     filename: String,
+    /// Seconds of video in its finished files.
     duration: f64,
+    /// Bytes of all its files; once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     file_size: Option<u64>,
+    /// Why it ended before its time, for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
 /// Of a snapshot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SnapshotUpdate {
+    /// The camera's id.
     device: String,
+    /// The file that lies in the folder.
     filename: String,
+    /// Bytes.
     file_size: u64,
 }
 
@@ -83,8 +94,9 @@ impl HealthUpdate {
 }
 
 /// Of the disk.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct StorageUpdate {
+    /// What is used of the disk for recordings, as df(1) counts it.
     usage_percentage: f64,
 }
 
@@ -129,6 +141,18 @@ impl EventBody {
         }
     }
 
+    /// What the parameters of such a notification are, as a JSON schema.
+    pub(crate) fn schema(&self, schemas: &mut SchemaGenerator) -> Value {
+        match self {
+            Self::Camera(_) => schemas.subschema_for::<Told<'static, Camera>>(),
+            Self::Recording(..) => schemas.subschema_for::<Told<'static, RecordingUpdate>>(),
+            Self::Snapshot(..) => schemas.subschema_for::<Told<'static, SnapshotUpdate>>(),
+            Self::Health(_) => schemas.subschema_for::<Told<'static, Status>>(),
+            Self::Storage(_) => schemas.subschema_for::<Told<'static, StorageUpdate>>(),
+        }
+        .to_value()
+    }
+
     /// Does it say the same to everybody who may hear it?
     pub(crate) fn depends_on_scope(&self) -> bool {
         matches!(self, Self::Health(_))
@@ -152,30 +176,27 @@ impl EventBody {
 }
 
 #[derive(Serialize)]
-struct Notification<'a> {
+struct Notification<'a, B> {
     jsonrpc: &'static str,
     method: &'a str,
-    params: Told<'a>,
+    params: Told<'a, B>,
 }
 
-#[derive(Serialize)]
-struct Told<'a> {
+/// The parameters of a notification.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Told<'a, B> {
+    /// What it is about.
     topic: &'a str,
+    /// Another one after each start of the service.
     epoch: &'a str,
+    /// Grows within an epoch; what the session may not hear is skipped.
     seq: u64,
+    /// When it happened.
+    #[schemars(extend("format" = "date-time"))]
     timestamp: String,
     #[serde(flatten)]
-    body: Body<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Body<'a> {
-    Camera(Camera),
-    Recording(&'a RecordingUpdate),
-    Snapshot(&'a SnapshotUpdate),
-    Health(Status),
-    Storage(&'a StorageUpdate),
+    body: B,
 }
 
 /// A notification about one event.
@@ -187,14 +208,19 @@ pub(crate) fn event_text(
     urls: &UrlBase,
     scope: &Scope,
 ) -> String {
-    let body = match body {
-        EventBody::Camera(camera) => Body::Camera(Camera::new(camera.clone(), urls)),
-        EventBody::Recording(_, update) => Body::Recording(update),
-        EventBody::Snapshot(_, update) => Body::Snapshot(update),
-        EventBody::Health(update) => Body::Health(update.as_told_to(scope)),
-        EventBody::Storage(update) => Body::Storage(update),
-    };
-    let params = Told { topic, epoch, seq, timestamp: time(at), body };
+    let told = Told { topic, epoch, seq, timestamp: time(at), body: () };
+    match body {
+        EventBody::Camera(camera) => written(method, told, Camera::new(camera.clone(), urls)),
+        EventBody::Recording(_, update) => written(method, told, update),
+        EventBody::Snapshot(_, update) => written(method, told, update),
+        EventBody::Health(update) => written(method, told, update.as_told_to(scope)),
+        EventBody::Storage(update) => written(method, told, update),
+    }
+}
+
+fn written<B: Serialize>(method: &str, told: Told<'_, ()>, body: B) -> String {
+    let Told { topic, epoch, seq, timestamp, body: () } = told;
+    let params = Told { topic, epoch, seq, timestamp, body };
     serde_json::to_string(&Notification { jsonrpc: "2.0", method, params })
         .expect("texts and finite numbers under text keys, as the types above have them, are JSON")
 }

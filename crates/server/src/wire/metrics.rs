@@ -12,10 +12,14 @@ use super::time;
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are the contract's")]
 pub(crate) struct Status {
+    /// As its worst part.
+    #[schemars(extend("enum" = ["HEALTHY", "DEGRADED", "UNHEALTHY"]))]
     pub(crate) status: &'static str,
     /// Seconds since the start.
     pub(crate) uptime: f64,
+    /// The service's.
     pub(crate) version: &'static str,
+    /// What each part does: `RUNNING`, `STARTING`, `STOPPED` or `ERROR`.
     pub(crate) components: Components,
     /// Why it is not better; empty when all is well.
     pub(crate) reasons: Vec<String>,
@@ -37,13 +41,21 @@ pub(crate) struct Detail {
 /// What each part of the service does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Components {
+    /// Whoever answers clients.
     pub(crate) websocket_server: &'static str,
+    /// Whoever looks for cameras.
     pub(crate) camera_monitor: &'static str,
+    /// Whoever serves viewers.
     pub(crate) media_server: &'static str,
+    /// Recordings under way.
     pub(crate) recorder: &'static str,
+    /// The disk for recordings.
     pub(crate) storage: &'static str,
+    /// The program that encodes.
     pub(crate) ffmpeg: &'static str,
+    /// The audit log.
     pub(crate) audit_log: &'static str,
+    /// The wall clock.
     pub(crate) clock: &'static str,
 }
 

@@ -13,8 +13,11 @@ use crate::security;
 /// Addresses of one camera's stream; a protocol that is not served is null.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Streams {
+    /// Null: RTSP is not served.
     rtsp: Option<String>,
+    /// WHEP; null: WebRTC is not served.
     webrtc: Option<String>,
+    /// Null: HLS is not served.
     hls: Option<String>,
 }
 
