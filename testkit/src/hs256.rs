@@ -2,7 +2,10 @@
 //! issue` rightly refuses to make. SHA-256 and HMAC stand here so that the tests check the service's
 //! library with code that shares nothing with it.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::Value;
 
 /// A token with this header and these claims, signed with `secret`, whatever the header says.
@@ -32,6 +35,11 @@ pub fn is_signed_with(token: &str, secret: &[u8]) -> bool {
     token.rsplit_once('.').is_some_and(|(signed, signature)| {
         URL_SAFE_NO_PAD.encode(hmac(secret, signed.as_bytes())) == signature
     })
+}
+
+/// HMAC-SHA256 of a text, in Base64 with padding.
+pub fn base64_hmac(key: &[u8], text: &[u8]) -> String {
+    STANDARD.encode(hmac(key, text))
 }
 
 const BLOCK_BYTES: usize = 64;

@@ -5,6 +5,7 @@
 //! What cannot happen on a sound machine (no ffmpeg, no free port, a service that does not start)
 //! panics with everything known of it. What a test is to judge is a value.
 
+pub mod broker;
 pub mod browser;
 pub mod camera;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod mediamtx;
 pub mod mediamtx_double;
 pub mod proc;
 pub mod raw;
+pub mod receiver;
 pub mod rpc;
 pub mod rtsp;
 pub mod service;

@@ -12,7 +12,8 @@ const HEAD: &str = "\
 # Events
 
 Made by `make docs` of what the program says of itself (`camera-service openrpc`, `x-events`): change the code, not this page.
-How a client asks for them, and what it is told when it was too slow, is in [api.md](api.md#notifications).
+How a client asks for them, and what it is told when it was too slow, is in [api.md](api.md#notifications);
+how they leave by themselves, in [bridges.md](bridges.md).
 
 An event is a JSON-RPC notification: `{jsonrpc, method, params}`. `method` goes with the topic; the tables list what stands in
 `params`. It is there unless it *may be missing*. **Role** is the least one that may hear of it.

@@ -32,7 +32,7 @@ pub mod state;
 mod storage;
 mod timelapse;
 
-pub use base::{CameraId, config as settings, histogram, time, units};
+pub use base::{CameraId, backoff::Backoff, config as settings, histogram, time, units};
 pub use cameras::{MAX_SOURCES, is_good_name};
 pub use config::{Config, data_dir, has_real_camera};
 pub use controller::Controller;

@@ -1,7 +1,7 @@
 //! The service as one value: bound before anything runs, run until told to stop, stopped in order.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::{
     audit::Audit,
+    bridges::Bridges,
     config::{AuditLog, Config, Security, WebSocket},
     events::Hub,
     http, keeper,
@@ -30,6 +31,7 @@ use crate::{
     security::{Links, Secret, Tokens, kept_in, load_or_make},
     viewing::{self, Viewing},
     watch::FileWatch,
+    wire::UrlBase,
 };
 
 /// Commands at work at once, of all connections, those of clients that have left included.
@@ -84,7 +86,7 @@ impl Bound {
     /// Takes ports and folders. A failure leaves nothing behind.
     pub(crate) async fn new(config: Config) -> Result<Self, Failure> {
         let live = Live::new(Values::of(&config));
-        let Config { websocket, security, audit, shutdown_timeout, control, .. } = config;
+        let Config { websocket, security, audit, events: leaving, shutdown_timeout, control, .. } = config;
         let wanted = websocket.address();
         let failed = |cause| Failure::Start(format!("cannot listen on {wanted} (websocket.port): {cause}"));
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
@@ -123,7 +125,9 @@ impl Bound {
         let links = Links::new(&secret);
         let gate = Gate::new(websocket.max_connections, websocket.max_connections_per_address);
         let metrics = Metrics::new(gate.clone());
-        let service = Arc::new(Service { controller, access, audit, events, viewing, links, metrics });
+        let bridges = Bridges::new(*leaving.to, &events, &addresses(&controller, address.ip()));
+        let service =
+            Arc::new(Service { controller, access, audit, events, bridges, viewing, links, metrics });
         known.set(Arc::downgrade(&service)).expect("only this line sets it");
         let app = App {
             service,
@@ -153,6 +157,7 @@ impl Bound {
         let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
         app.service.audit.started();
         tokio::spawn(app.service.clone().tell_of_audit(app.stopping.subscribe()));
+        app.service.bridges.start();
         viewing::steer(&app.service);
         tokio::spawn(viewing::keep_keys(app.service.clone(), app.stopping.subscribe()));
         let follow = tls.clone().map(|tls| tokio::spawn(tls.follow()));
@@ -193,8 +198,20 @@ impl App {
             self.service.controller.shutdown(self.shutdown_timeout / 2).await
         };
         let (complete, ()) = tokio::join!(media, self.gate.empty());
+        // Last, for they tell that recordings have ended.
+        self.service.bridges.end(self.shutdown_timeout / 5).await;
         complete
     }
+}
+
+/// What addresses in events begin with that nobody asked for, so that no client's host is known.
+fn addresses(controller: &Controller, listening: IpAddr) -> UrlBase {
+    let host = match listening {
+        any if any.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+        IpAddr::V4(v4) => v4.to_string(),
+    };
+    UrlBase::new(&controller.viewing(), &host)
 }
 
 /// What a Controller that has started needs beside it: all that may still fail.

@@ -4,6 +4,7 @@
 mod about;
 mod app;
 mod audit;
+mod bridges;
 pub mod cli;
 mod config;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! reads; what a key of another room means is that room's business.
 
 mod beside;
+mod events;
 mod file;
 mod fuzzing;
 mod logging;
@@ -17,6 +18,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use control::settings::{Origin, Problem, Settings, Shown};
 use serde_json::{Map, Value};
 
+pub(crate) use events::Events;
 pub use fuzzing::fuzz;
 pub(crate) use logging::{AuditLog, Format, Level, Logging};
 use marks::Marks;
@@ -50,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) logging: Logging,
     pub(crate) audit: AuditLog,
     pub(crate) metrics: Metrics,
+    pub(crate) events: Events,
     /// Longest time from the signal to the end.
     pub(crate) shutdown_timeout: Duration,
     pub(crate) control: control::Config,
@@ -149,6 +152,7 @@ fn load_over(
         logging: Logging::read(&mut settings),
         audit: AuditLog::read(&mut settings),
         metrics: Metrics::read(&mut settings),
+        events: Events::read(&mut settings),
         shutdown_timeout: settings.top().duration_in(
             "shutdown_timeout",
             "10s",
@@ -159,6 +163,7 @@ fn load_over(
     also(&config, &mut settings);
     let shown = settings.finish()?;
     config.security.mark(&mut marks);
+    config.events.mark(&mut marks);
     Ok(Loaded { config, shown, marks })
 }
 
@@ -224,6 +229,22 @@ mod tests {
             ("logging.max_file_size", "10MiB default"),
             ("logging.backup_count", "5 default"),
             ("metrics.allow_from", "[] default"),
+            ("events.webhook.url", "null default"),
+            ("events.webhook.secret_file", "null default"),
+            ("events.webhook.topics", "[\"*\"] default"),
+            ("events.webhook.ca_file", "null default"),
+            ("events.webhook.timeout", "10s default"),
+            ("events.webhook.give_up_after", "1h default"),
+            ("events.webhook.max_queue", "1000 default"),
+            ("events.mqtt.host", "null default"),
+            ("events.mqtt.port", "null default"),
+            ("events.mqtt.tls", "false default"),
+            ("events.mqtt.user", "null default"),
+            ("events.mqtt.password_file", "null default"),
+            ("events.mqtt.client_id", "null default"),
+            ("events.mqtt.topic_prefix", "camera-service default"),
+            ("events.mqtt.qos", "1 default"),
+            ("events.mqtt.max_queue", "1000 default"),
             ("media.backend", "embedded default"),
             ("media.public_host", "null default"),
             ("mediamtx.api_url", "http://127.0.0.1:9997 default"),

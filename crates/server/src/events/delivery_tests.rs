@@ -91,9 +91,9 @@ impl Client {
     }
 
     fn next(&self) -> Option<Value> {
-        let text = self.subscriber().pop()?;
+        let told = self.subscriber().pop()?;
         self.subscriber().was_sent();
-        Some(serde_json::from_str(&text).unwrap())
+        Some(serde_json::from_str(told.text()).unwrap())
     }
 
     fn topics(&self) -> Vec<String> {
@@ -414,4 +414,41 @@ async fn all_is_sent_in_the_end() {
     assert!(!drained.is_finished());
     client.subscriber().was_sent();
     drained.await.unwrap();
+}
+
+#[test]
+fn a_bridge_hears_from_the_start_on_is_no_client_and_holds_no_credential() {
+    let hub = Hub::new(EPOCH, 4, health(&[]));
+    hub.publish(News::now(Event::Startup));
+    let viewing = Viewing {
+        public_host: None,
+        server: MediaServer::Embedded,
+        rtsp_port: None,
+        webrtc_port: None,
+        hls_port: None,
+    };
+    let wishes = [Wish::parse("*").unwrap()];
+    let seat = hub.join_bridge("webhook", UrlBase::new(&viewing, "localhost"), 2, &wishes);
+    hub.end_revoked(|_| false);
+    assert_eq!(hub.stats().clients, 0);
+    assert_eq!(hub.stats().by_topic, []);
+    hub.publish(News::now(recording(3)));
+    // Of one camera, and yet both wait: a bridge keeps a history.
+    hub.publish(News::now(camera(3)));
+    hub.publish(News::now(camera(3)));
+    let told: Vec<(String, &str, Option<CameraId>)> = std::iter::from_fn(|| seat.subscriber().pop())
+        .map(|told| (told.id(), told.topic(), told.device()))
+        .collect();
+    let own = |id: &str| format!("{EPOCH}-{id}");
+    let device = Some(CameraId(3));
+    assert_eq!(
+        told,
+        [
+            (own("1"), "system.startup", None),
+            (own("dropped-2"), "events_dropped", None),
+            (own("3"), "camera.status_change", device),
+            (own("4"), "camera.status_change", device),
+        ]
+    );
+    assert_eq!(seat.subscriber().dropped(), 1);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::{
     CameraId,
-    api::{Camera, CameraKind, CameraStatus, ComponentState, Health, MediaServer, Trouble, Viewing},
+    api::{Camera, CameraKind, CameraStatus, Health, MediaServer, Reason, Trouble, Viewing},
     events::{RecordingChange, RecordingNews},
     units::Size,
 };
@@ -112,8 +112,10 @@ fn health(before: Option<Health>, troubles: Vec<Trouble>, uptime_s: u64) -> Even
 }
 
 fn health_with(troubles: Vec<Trouble>) -> Health {
-    let up = ComponentState::Running;
-    Health { camera_monitor: up, media_server: up, storage: up, ffmpeg: up, troubles }
+    // The moment of the other examples.
+    let since = UNIX_EPOCH + BEGIN;
+    let reason = |trouble| Reason { trouble, since };
+    Health { reasons: troubles.into_iter().map(reason).collect(), ..Health::default() }
 }
 
 #[cfg(test)]

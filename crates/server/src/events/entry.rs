@@ -26,7 +26,7 @@ pub(crate) struct Entry {
     pub(super) topic: Topic,
     /// The camera it is about.
     pub(super) device: Option<CameraId>,
-    epoch: Arc<str>,
+    pub(super) epoch: Arc<str>,
     at: SystemTime,
     /// The same by the clock that nobody sets.
     pub(super) since: Instant,

@@ -13,9 +13,10 @@ use control::{
 };
 
 use super::{
-    Counted, Entry, Topic,
+    Counted, Entry, Topic, Wish,
     counts::Counts,
     journal::Journal,
+    queue::Queue,
     subscriber::{Seat, Subscriber},
 };
 use crate::{
@@ -81,8 +82,26 @@ impl Hub {
             client_id.to_owned(),
             self.clone(),
             urls,
-            self.max_queue,
+            Queue::new(self.max_queue),
         )))
+    }
+
+    /// Lets a bridge of the service's own take part: it hears of these topics, from the first event of this
+    /// start on.
+    pub(crate) fn join_bridge(
+        self: &Arc<Self>,
+        name: &str,
+        urls: UrlBase,
+        max_queue: usize,
+        topics: &[Wish],
+    ) -> Seat {
+        let mut state = self.lock();
+        state.next_number += 1;
+        let number = state.next_number;
+        drop(state);
+        let subscriber =
+            Subscriber::new(number, name.to_owned(), self.clone(), urls, Queue::of_all(max_queue));
+        Subscriber::for_bridge(subscriber, topics)
     }
 
     /// Writes down and hands on what comes, until nobody is left who could tell anything.
@@ -153,9 +172,12 @@ impl Hub {
 
     pub(crate) fn stats(&self) -> Stats {
         let state = self.lock();
+        let clients =
+            |all: &BTreeMap<u64, Arc<Subscriber>>| all.values().filter(|one| !one.is_bridge()).count();
+        let by_topic = state.index.iter().map(|(topic, all)| (*topic, clients(all)));
         Stats {
-            clients: state.subscribers().len(),
-            by_topic: state.index.iter().map(|(topic, all)| (*topic, all.len())).collect(),
+            clients: state.subscribers().iter().filter(|one| !one.is_bridge()).count(),
+            by_topic: by_topic.filter(|(_, clients)| *clients > 0).collect(),
         }
     }
 

@@ -8,13 +8,15 @@ mod hub;
 mod journal;
 mod queue;
 mod subscriber;
+mod telling;
 mod topic;
 
 pub(crate) use counts::Counted;
 pub(crate) use describe::describe;
 use entry::Entry;
 pub(crate) use hub::{Hub, Stats};
-pub(crate) use subscriber::{Hold, Refused, Subscriber, Wishes};
+pub(crate) use subscriber::{Hold, Refused, Seat, Subscriber, Wishes};
+pub(crate) use telling::Telling;
 pub(crate) use topic::{Topic, Topics, Wish};
 
 #[cfg(test)]

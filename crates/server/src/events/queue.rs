@@ -26,6 +26,8 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Queue {
     max: usize,
+    /// Does of a camera's status only the newest wait?
+    coalesces: bool,
     pending: BTreeMap<u64, Arc<Entry>>,
     /// Numbers of older events, to be taken from the journal when their turn comes: a client who does
     /// not read keeps none of them in memory.
@@ -41,6 +43,7 @@ impl Queue {
     pub(super) fn new(max: usize) -> Self {
         Self {
             max,
+            coalesces: true,
             pending: BTreeMap::new(),
             replay: BTreeSet::new(),
             status: BTreeMap::new(),
@@ -49,10 +52,16 @@ impl Queue {
         }
     }
 
+    /// The same, but all that is told of a camera waits: for those who keep a history.
+    pub(super) fn of_all(max: usize) -> Self {
+        Self { coalesces: false, ..Self::new(max) }
+    }
+
     /// Something new. Of a camera's status only the newest waits; if there is no room, the oldest goes: then it is
     /// true.
     pub(super) fn push(&mut self, entry: Arc<Entry>) -> bool {
-        if let Some(camera) = entry.status_of()
+        if self.coalesces
+            && let Some(camera) = entry.status_of()
             && let Some(older) = self.status.insert(camera, entry.seq)
         {
             self.pending.remove(&older);
@@ -79,6 +88,11 @@ impl Queue {
         self.last_dropped = self.last_dropped.max(last_seq);
     }
 
+    /// So many have been dropped since that was last told.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     /// Does the next one come from the journal?
     pub(super) fn needs_journal(&self) -> bool {
         self.replay.first().is_some_and(|old| self.pending.keys().next().is_none_or(|new| old < new))
@@ -94,7 +108,7 @@ impl Queue {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::new(self.max);
+        *self = Self { coalesces: self.coalesces, ..Self::new(self.max) };
     }
 
     /// The next one in order; `journal` finds an event by its number.
@@ -185,6 +199,11 @@ mod tests {
         assert_eq!(drain(&mut queue), [2, 3, 5]);
         queue.push(status(6, 0));
         assert_eq!(drain(&mut queue), [6], "one that has left is not looked for");
+        let mut queue = Queue::of_all(3);
+        for entry in [status(3, 0), status(4, 0), other(5), status(6, 0)] {
+            queue.push(entry);
+        }
+        assert_eq!(drain(&mut queue), [-1, 4, 5, 6]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use axum::extract::ws::Utf8Bytes;
@@ -11,13 +11,13 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::{
-    Entry, Hub, Topic, Topics, Wish,
+    Entry, Hub, Telling, Topic, Topics, Wish,
     queue::{Next, Queue},
     topic::grant,
 };
 use crate::{
     rpc::notification,
-    security::{Principal, Role},
+    security::{Credential, Principal, Role, Scope},
     wire::{Devices, Since, UrlBase},
 };
 
@@ -55,6 +55,8 @@ pub(crate) enum Refused {
 pub(crate) struct Subscriber {
     number: u64,
     client_id: String,
+    /// No credential lets it in, so none that is revoked sends it away.
+    is_bridge: bool,
     hub: Arc<Hub>,
     urls: UrlBase,
     state: Mutex<State>,
@@ -70,6 +72,8 @@ struct State {
     /// Of each topic asked for: of which cameras; `None`: of all.
     asked: BTreeMap<Topic, Option<Devices>>,
     queue: Queue,
+    /// Events that found no room in it, so far.
+    dropped: u64,
     /// Replies that must leave before any event.
     held: usize,
     /// An event is on its way into the socket.
@@ -92,23 +96,48 @@ impl State {
 }
 
 impl Subscriber {
-    pub(super) fn new(
-        number: u64,
-        client_id: String,
-        hub: Arc<Hub>,
-        urls: UrlBase,
-        max_queue: usize,
-    ) -> Self {
+    pub(super) fn new(number: u64, client_id: String, hub: Arc<Hub>, urls: UrlBase, queue: Queue) -> Self {
         let state = State {
             heard_by: None,
             asked: BTreeMap::new(),
-            queue: Queue::new(max_queue),
+            queue,
+            dropped: 0,
             held: 0,
             sending: false,
             gone: false,
         };
         let (wake, sent) = (Notify::new(), Notify::new());
-        Self { number, client_id, hub, urls, state: Mutex::new(state), wake, sent }
+        Self { number, client_id, is_bridge: false, hub, urls, state: Mutex::new(state), wake, sent }
+    }
+
+    /// Makes it a bridge, which hears of these topics as an admin who may know all cameras.
+    pub(super) fn for_bridge(self, topics: &[Wish]) -> Seat {
+        let principal = Arc::new(Principal {
+            user: self.client_id.clone(),
+            role: Role::Admin,
+            scope: Scope::All,
+            credential: Credential::Token { id: None, issued_at: SystemTime::now() },
+            expires_at: None,
+            ends_at: None,
+        });
+        let subscriber = Arc::new(Self { is_bridge: true, ..self });
+        subscriber.belongs_to(Some(principal.clone()));
+        let since = Since { epoch: subscriber.hub.epoch().to_owned(), seq: 0 };
+        let wishes = Wishes { topics, devices: None, since: Some(&since) };
+        subscriber.subscribe(Some(&principal), Role::Admin, &wishes).expect(
+            "it was handed to this principal two lines above, which has no end, and an admin may hear all",
+        );
+        Seat::new(subscriber)
+    }
+
+    pub(super) fn is_bridge(&self) -> bool {
+        self.is_bridge
+    }
+
+    /// Events that found no room in its queue, so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        let state = self.lock();
+        state.dropped + state.queue.dropped()
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -156,7 +185,8 @@ impl Subscriber {
     /// Ends its share unless whom it belongs to is still good.
     pub(super) fn end_unless(&self, is_good: impl Fn(&Principal) -> bool) {
         let heard_by = self.lock().heard_by.clone();
-        if let Some(principal) = heard_by
+        if !self.is_bridge
+            && let Some(principal) = heard_by
             && !is_good(&principal)
         {
             self.hand_over(Some(&principal), None);
@@ -245,9 +275,14 @@ impl Subscriber {
 
     /// The next text to send; never ends. After each, [`Self::was_sent`] must be told.
     pub(crate) async fn next(&self) -> Utf8Bytes {
+        self.next_telling().await.into_text()
+    }
+
+    /// The same with what it is about. May be dropped at its await: nothing is lost.
+    pub(crate) async fn next_telling(&self) -> Telling {
         loop {
-            if let Some(text) = self.pop() {
-                return text;
+            if let Some(told) = self.pop() {
+                return told;
             }
             self.wake.notified().await;
         }
@@ -277,7 +312,7 @@ impl Subscriber {
         Hold(self.clone())
     }
 
-    pub(super) fn pop(&self) -> Option<Utf8Bytes> {
+    pub(super) fn pop(&self) -> Option<Telling> {
         // Only what is replayed needs the journal, and with it the lock that all share.
         let needs_journal = self.lock().queue.needs_journal();
         let hub = needs_journal.then(|| self.hub.lock());
@@ -303,21 +338,23 @@ impl Subscriber {
                 self.sent.notify_one();
                 return None;
             };
-            let text = match next {
+            let told = match next {
                 // Asked again: the session, its role and its topics may have changed since.
                 Next::Event(entry) | Next::Again(entry) if !state.wants(&entry, now) => continue,
                 Next::Event(entry) => {
                     self.hub.counts.left_after(entry.since.elapsed());
-                    entry.text(&self.urls, &principal.scope)
+                    Telling::event(entry.text(&self.urls, &principal.scope), entry)
                 }
-                Next::Again(entry) => entry.text(&self.urls, &principal.scope),
+                Next::Again(entry) => Telling::event(entry.text(&self.urls, &principal.scope), entry),
                 Next::Dropped { dropped, last_seq } => {
                     let params = json!({"dropped": dropped, "last_seq": last_seq, "epoch": self.hub.epoch()});
-                    notification("events_dropped", &params).into()
+                    let text = notification("events_dropped", &params).into();
+                    state.dropped += dropped;
+                    Telling::loss(text, self.hub.epoch(), dropped, last_seq, Instant::now())
                 }
             };
             state.sending = true;
-            return Some(text);
+            return Some(told);
         }
     }
 }

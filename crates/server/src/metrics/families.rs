@@ -26,6 +26,7 @@ impl Collector for Reading {
         self.service(&mut page)?;
         self.calls(&mut page)?;
         self.events(&mut page)?;
+        self.bridges(&mut page)?;
         self.cameras(&mut page)?;
         self.streams(&mut page)?;
         self.files(&mut page)?;
@@ -48,6 +49,13 @@ impl Reading {
             "kind",
             [("websocket", websockets as f64), ("http", open.saturating_sub(websockets) as f64)],
         )
+    }
+
+    fn bridges(&self, page: &mut Page<'_>) -> fmt::Result {
+        let of = |which: usize| self.bridges.iter().map(move |(name, counts)| (*name, counts[which]));
+        page.counters("bridge_events_delivered", "Events that a bridge's receiver has", "bridge", of(0))?;
+        page.counters("bridge_events_given_up", "Events tried until they were too old", "bridge", of(1))?;
+        page.counters("bridge_events_dropped", "Events that found no room in the queue", "bridge", of(2))
     }
 
     fn calls(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -43,6 +43,8 @@ pub(crate) struct Reading {
     pub(super) events: Counted,
     /// `None`: it does not serve the viewers.
     pub(super) mediamtx: Option<MediaMtxCalls>,
+    /// By the bridge: events delivered, given up, dropped.
+    pub(super) bridges: Vec<(&'static str, [u64; 3])>,
     /// How far the audit log goes: lines ever written, and the last one's MAC.
     pub(super) audit: (u64, String),
 }
@@ -82,6 +84,11 @@ impl Reading {
             counts: controller.counts(),
             events: service.events.counted(),
             mediamtx: controller.mediamtx_calls(),
+            bridges: service
+                .bridges
+                .counts()
+                .map(|(name, counts)| (name, [counts.delivered(), counts.given_up(), counts.dropped()]))
+                .collect(),
             audit: service.audit.head(),
         })
     }

@@ -166,14 +166,7 @@ mod tests {
         let calls = Calls::new();
         calls.end(calls.begin("ping"), true);
         calls.end(calls.begin("nonsense"), false);
-        let health = control::api::Health {
-            camera_monitor: control::api::ComponentState::Running,
-            media_server: control::api::ComponentState::Running,
-            storage: control::api::ComponentState::Running,
-            ffmpeg: control::api::ComponentState::Running,
-            troubles: Vec::new(),
-        };
-        let hub = Hub::new("e", 9, health);
+        let hub = Hub::new("e", 9, control::api::Health::default());
         hub.publish(News::now(Event::Startup));
         let text = encode(Reading {
             taken_at: SystemTime::now(),
@@ -195,9 +188,13 @@ mod tests {
             counts: Counts { snapshots_taken: 4, ..Counts::default() },
             events: hub.counted(),
             mediamtx: None,
+            bridges: vec![("webhook", [5, 6, 8])],
             audit: (7, "ab12".into()),
         });
         for line in [
+            "camera_service_bridge_events_delivered_total{bridge=\"webhook\"} 5",
+            "camera_service_bridge_events_given_up_total{bridge=\"webhook\"} 6",
+            "camera_service_bridge_events_dropped_total{bridge=\"webhook\"} 8",
             "camera_service_audit_head_lines{mac=\"ab12\"} 7",
             "# TYPE camera_service_uptime_seconds gauge",
             "camera_service_uptime_seconds 1.5",

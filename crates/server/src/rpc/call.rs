@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     audit::{self, Audit, Entry, Pending},
+    bridges::Bridges,
     events::{Hub, Subscriber},
     metrics::{Begun, Metrics},
     security::{Folder, Links, Principal, Role, Scope, Session},
@@ -31,6 +32,7 @@ pub(crate) struct Service {
     pub(crate) access: Access,
     pub(crate) audit: Audit,
     pub(crate) events: Arc<Hub>,
+    pub(crate) bridges: Bridges,
     pub(crate) viewing: Viewing,
     pub(crate) links: Links,
     pub(crate) metrics: Metrics,

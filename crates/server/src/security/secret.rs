@@ -36,6 +36,16 @@ impl Secret {
         Self::new(&text).map_err(|what| format!("{shown}: {what}"))
     }
 
+    /// The password in a file, however short: its strength is judged by who asks for it.
+    pub(crate) fn password_from_file(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        let text = read(path).map_err(|cause| format!("{shown} cannot be read: {cause}"))?;
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(format!("{shown}: there is no password in it")),
+            text => Ok(Self(text.as_bytes().to_vec())),
+        }
+    }
+
     /// For signing, verifying and comparing.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
