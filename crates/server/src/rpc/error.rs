@@ -100,7 +100,7 @@ mod tests {
             (
                 Kind::DeviceBusy { device, holder: Some("zoom".into()) },
                 -32003,
-                r#""device":"camera1","holder":"zoom","reason":"said""#,
+                r#""correlation_id":"0123456789abcdef","device":"camera1","holder":"zoom","reason":"said""#,
             ),
             (
                 Kind::RecordingInProgress { device, filename: "f".into(), recording_id: "r".into() },
@@ -123,7 +123,7 @@ mod tests {
             (
                 Kind::Dependency { dependency: "camera", retryable: true },
                 -32050,
-                r#""dependency":"camera","reason":"said","retryable":true"#,
+                r#""correlation_id":"0123456789abcdef","dependency":"camera","reason":"said","retryable":true"#,
             ),
             (
                 Kind::StorageFull { available: 1, required: 2 },

@@ -59,13 +59,13 @@ fn main() -> ExitCode {
         controls::what_is_set_holds_after_replug_and_restart_until_it_is_dropped,
         controls::they_are_set_while_pictures_flow,
         controls::a_camera_that_does_not_answer_holds_up_nobody,
-        health::a_disk_that_fills_is_told_and_that_it_has_room_again,
-        health::a_clock_that_is_set_is_told_and_that_it_is_back,
-        health::a_video_program_that_is_killed_is_told_and_that_it_is_back,
         many::ten_cameras_at_once_are_told_within_a_second,
         permission::a_user_of_group_video_has_a_camera_once_udev_permits_it,
         permission::who_is_not_in_group_video_is_told_which_group_it_takes,
         rounds::fifty_rounds_of_coming_and_going_leave_nothing_behind,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
+        health::a_disk_that_fills_is_told_and_that_it_has_room_again,
+        health::a_clock_that_is_set_is_told_and_that_it_is_back,
+        health::a_video_program_that_is_killed_is_told_and_that_it_is_back,
     ])
 }
