@@ -71,8 +71,10 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         let moved = std::mem::replace(&mut source, path.source()) != source;
         let well =
             path.take_well() && run.is_none() && trouble.as_ref().is_some_and(Outcome::is_of_the_source);
-        if moved || well {
+        if well {
             supervisor.handle(now, Input::Anew);
+        }
+        if moved || well {
             (trouble, given_up) = (None, false);
         }
         if wish.wanted && !stopping {
