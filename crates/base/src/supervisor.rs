@@ -61,7 +61,7 @@ pub enum Input {
         /// Another attempt would end the same way.
         hopeless: bool,
     },
-    /// The source is another one now, or is known to be well: that it failed before says nothing any more.
+    /// The source is known to be well: that it failed before says nothing any more.
     Anew,
     /// The time of [`Supervisor::deadline`] has come (reporting it early does no harm).
     Timeout,

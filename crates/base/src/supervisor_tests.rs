@@ -211,7 +211,7 @@ fn no_order_of_facts_starts_two_or_forgets_one() {
 }
 
 #[test]
-fn another_source_does_not_wait_for_what_the_old_one_did() {
+fn a_source_that_is_known_to_be_well_does_not_wait_for_what_it_did_before() {
     let mut world = World::new(Script::Dies { after: Duration::from_millis(50) });
     world.input(Input::Want { restart: true });
     world.run(Duration::from_secs(30));

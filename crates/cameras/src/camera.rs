@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base::{CameraId, SafeUrl, units::Size};
 
-use crate::v4l2::Ask;
+use crate::v4l2::{Ask, usb_controller};
 
 /// How a camera is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,4 +120,14 @@ pub struct Camera {
     pub driver: Option<String>,
     /// Where it is plugged in, such as `usb-0000:00:14.0-1`, when known. As `device_path`.
     pub bus_info: Option<String>,
+}
+
+impl Camera {
+    /// Is it on the same USB host controller, whose bandwidth is for both?
+    pub fn shares_bus_with(&self, other: &Self) -> bool {
+        let controller =
+            |camera: &'_ Self| camera.bus_info.as_deref().and_then(usb_controller).map(str::to_owned);
+        let own = controller(self);
+        own.is_some() && own == controller(other)
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base::{CameraId, Error, Kind, Result};
 
 use crate::{
-    camera::{Kind as Attached, Status},
+    camera::Status,
     registry::Cameras,
     turns::NoAnswer,
     v4l2::{Ask, Grabbed, holders},
@@ -60,7 +60,7 @@ impl Cameras {
 
     fn still_of(&self, id: CameraId) -> Option<Ask> {
         let camera = self.get(id)?;
-        camera.still.filter(|_| camera.kind == Attached::V4l2 && camera.status == Status::Connected)
+        camera.still.filter(|_| camera.status == Status::Connected)
     }
 }
 

@@ -55,27 +55,25 @@ impl ClockSet {
 
     /// Waits until the clock is set, or was since the last call.
     pub(crate) async fn next(&mut self) {
+        if let Err(error) = self.set().await {
+            tracing::warn!(%error, "nobody tells any more when the clock is set");
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn set(&mut self) -> io::Result<()> {
         loop {
-            let Ok(mut ready) = self.0.readable().await else { return std::future::pending().await };
+            let mut ready = self.0.readable().await?;
             let set = ready.try_io(|timer| match timer.get_ref().0.wait() {
                 Err(Errno::EAGAIN) => Err(io::ErrorKind::WouldBlock.into()),
                 // ECANCELED: it was set. It has come: it was set to beyond that moment.
                 Err(Errno::ECANCELED) | Ok(()) => Ok(()),
                 Err(error) => Err(error.into()),
             });
-            match set {
-                Err(_) => {}
-                Ok(Ok(())) => match arm(&self.0.get_ref().0) {
-                    Ok(()) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "nobody tells any more when the clock is set");
-                        return std::future::pending().await;
-                    }
-                },
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "nobody tells any more when the clock is set");
-                    return std::future::pending().await;
-                }
+            // An error outside: nothing was there after all.
+            if let Ok(set) = set {
+                set?;
+                return Ok(arm(&self.0.get_ref().0)?);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use base::{CameraId, units::Size};
@@ -34,7 +34,7 @@ use crate::{
     error::{Error, Kind, Result},
     events::Events,
     export,
-    health::{Steady, changes_in, judge},
+    health::Steady,
     health_watch,
     leases::Leases,
     pictures::Pictures,
@@ -168,15 +168,7 @@ impl Controller {
         let weak = Arc::downgrade(&controller.0);
         let look = move || {
             let weak = weak.clone();
-            async move {
-                let controller = Self(weak.upgrade()?);
-                let facts = controller.facts().await.ok()?;
-                let changes = changes_in(&facts).map(|left| Instant::now() + left);
-                let verdict = judge(&facts);
-                let (health, settles) =
-                    controller.steady().update(Instant::now(), SystemTime::now(), verdict);
-                Some((health, changes.into_iter().chain(settles).min()))
-            }
+            async move { Self(weak.upgrade()?).health_until().await.ok() }
         };
         let health = controller.health().await?;
         if let Some(steered) = controller.0.paths.steered() {
@@ -252,28 +244,19 @@ impl Controller {
         self.usable(id)?;
         let taken = self.0.snapshots.take(id, request).await;
         self.0.recordings.counts.snapshot(taken.is_ok());
-        match taken {
-            Err(error) => Err(self.explained(id, error).await),
-            taken => taken,
-        }
+        self.explained(id, taken).await
     }
 
     /// A picture of now that nobody keeps.
     pub async fn picture(&self, id: CameraId, request: &SnapshotRequest) -> Result<Picture> {
         self.usable(id)?;
-        match self.0.snapshots.picture(id, request).await {
-            Err(error) => Err(self.explained(id, error).await),
-            picture => picture,
-        }
+        self.explained(id, self.0.snapshots.picture(id, request).await).await
     }
 
     /// Starts a recording; its file holds its first key frame when this returns.
     pub async fn start_recording(&self, id: CameraId, request: RecordingRequest) -> Result<RecordingStarted> {
         self.usable(id)?;
-        match self.0.recordings.start(id, request).await {
-            Err(error) => Err(self.explained(id, error).await),
-            started => started,
-        }
+        self.explained(id, self.0.recordings.start(id, request).await).await
     }
 
     /// Stops a recording; its files are complete when this returns.
@@ -395,7 +378,8 @@ impl Controller {
         self.0.audit_writable.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn note_audit(&self, writable: bool) {
+    /// Whoever keeps the audit log can write it, or cannot.
+    pub fn audit_is(&self, writable: bool) {
         if self.0.audit_writable.swap(writable, Ordering::Relaxed) != writable {
             self.0.events.stir();
         }

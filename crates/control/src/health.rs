@@ -22,7 +22,7 @@ const TOLD_FOR: Duration = Duration::from_mins(10);
 
 /// Everything the verdict depends on.
 #[derive(Debug, Clone)]
-pub(crate) struct Facts {
+struct Facts {
     /// `None`: not known yet.
     pub(crate) ffmpeg: Option<Ffmpeg>,
     /// Viewers, or MediaMTX for them, find somebody at the RTSP port.
@@ -49,7 +49,7 @@ pub(crate) struct Verdict {
 }
 
 /// The verdict.
-pub(crate) fn judge(facts: &Facts) -> Verdict {
+fn judge(facts: &Facts) -> Verdict {
     let mut verdict = Verdict::default();
     let Verdict { starting, troubles } = &mut verdict;
     if !facts.rtsp_served {
@@ -95,7 +95,7 @@ pub(crate) fn judge(facts: &Facts) -> Verdict {
 }
 
 /// When the verdict will be another one though nothing happens.
-pub(crate) fn changes_in(facts: &Facts) -> Option<Duration> {
+fn changes_in(facts: &Facts) -> Option<Duration> {
     facts
         .cut_short
         .iter()
@@ -107,16 +107,19 @@ pub(crate) fn changes_in(facts: &Facts) -> Option<Duration> {
 impl Controller {
     /// How the service is; who may not know all cameras hears what [`Health::seen_by`] leaves.
     pub async fn health(&self) -> Result<Health> {
-        let verdict = judge(&self.facts().await?);
-        Ok(self.steady().update(Instant::now(), SystemTime::now(), verdict).0)
+        Ok(self.health_until().await?.0)
     }
 
-    /// Whoever keeps the audit log can write it, or cannot.
-    pub fn audit_is(&self, writable: bool) {
-        self.note_audit(writable);
+    /// The same, and when it will be another thing by itself.
+    pub(crate) async fn health_until(&self) -> Result<(Health, Option<Instant>)> {
+        let facts = self.facts().await?;
+        let now = Instant::now();
+        let (health, settles) = self.steady().update(now, SystemTime::now(), judge(&facts));
+        let changes = changes_in(&facts).map(|left| now + left);
+        Ok((health, changes.into_iter().chain(settles).min()))
     }
 
-    pub(crate) async fn facts(&self) -> Result<Facts> {
+    async fn facts(&self) -> Result<Facts> {
         let room = self.room().clone();
         let disk = self.blocking(move |_| Ok(room.level())).await?;
         Ok(Facts {

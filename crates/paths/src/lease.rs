@@ -33,7 +33,9 @@ impl Lease {
         let patience = path.patience.of(purpose).start_timeout;
         let mut phase = path.phase();
         let mut lease = Self { path, purpose, served: false, cold: false };
+        // Most takers find the stream running; only the others wait.
         if lease.path.phase_now() != State::Live {
+            lease.cold = true;
             lease.path.caused_by(Span::current());
         }
         lease.path.changed.notify_one();
@@ -46,10 +48,6 @@ impl Lease {
                 .await;
             answer.map(|phase| phase.clone())
         };
-        // Most takers find the stream running; only the others wait.
-        if lease.path.phase_now() != State::Live {
-            lease.cold = true;
-        }
         match tokio::time::timeout(patience, decided).await {
             Ok(Ok(Phase { state: State::Live, .. })) => {
                 lease.served = true;

@@ -32,9 +32,7 @@ impl Phase {
     pub(crate) fn fails(&self) -> bool {
         self.given_up || self.trouble.as_ref().is_some_and(Outcome::is_plain)
     }
-}
 
-impl Phase {
     /// It has ended by itself, and nobody has given it up.
     pub(crate) fn restarts(&self) -> bool {
         self.trouble.is_some() && !self.fails()

@@ -75,7 +75,11 @@ impl Drop for Vivid {
     }
 }
 
-fn run(program: &str, arguments: &[&str]) {
+/// Runs a program of the guest to its good end.
+///
+/// # Panics
+/// If it has another one, or is not there.
+pub fn run(program: &str, arguments: &[&str]) {
     let ended = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let ended = ended.unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
     let said = String::from_utf8_lossy(&ended.stderr);

@@ -64,7 +64,7 @@ pub(super) fn listed(
         let identity = match (ambiguous, &device.serial, &device.bus_info) {
             (true, ..) => Identity::Ambiguous,
             (_, Some(_), _) if alone => Identity::Serial,
-            (.., Some(bus)) if bus.starts_with("usb-") => Identity::UsbPort,
+            (.., Some(bus)) if v4l2::usb_controller(bus).is_some() => Identity::UsbPort,
             _ => Identity::Bus,
         };
         let of_device = |over: &&Override| match &over.of {

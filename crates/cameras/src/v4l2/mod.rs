@@ -17,7 +17,7 @@ pub use holder::{Holder, holders};
 #[cfg(test)]
 pub(crate) use offer::FourCc;
 pub(crate) use offer::{Mode, Rate};
-pub(crate) use sysfs::{Kin, kin};
+pub(crate) use sysfs::{Kin, kin, usb_controller};
 
 use std::{
     collections::BTreeSet,
@@ -168,7 +168,7 @@ impl Found {
     /// Are these two nodes of one camera? Raw and H.264 are often two, and so are the sensors of one with several.
     /// What offers the same twice is two cameras in one USB device.
     pub(crate) fn is_of_one_with(&self, other: &Self) -> bool {
-        let is_usb = self.bus_info.as_deref().is_some_and(|bus| bus.starts_with("usb-"));
+        let is_usb = self.bus_info.as_deref().and_then(usb_controller).is_some();
         let same =
             (&self.bus_info, &self.name, &self.serial) == (&other.bus_info, &other.name, &other.serial);
         is_usb && same && self.formats != other.formats

@@ -44,6 +44,11 @@ pub(crate) fn kin(sys_root: &Path, number: u16) -> Option<Kin> {
     Some((device, line(sys_root, number, "name")))
 }
 
+/// The host controller of `usb-0000:00:14.0-2.4`, without the ports; `None`: it is no USB device's.
+pub(crate) fn usb_controller(bus_info: &str) -> Option<&str> {
+    bus_info.strip_prefix("usb-").map(|rest| rest.rsplit_once('-').map_or(rest, |(controller, _)| controller))
+}
+
 /// Where it is plugged in, as its driver would say it, if it is a USB device.
 pub(super) fn usb_port(sys_root: &Path, number: u16) -> Option<String> {
     port_of(&kin(sys_root, number)?.0)
@@ -88,6 +93,19 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(port_of(Path::new(device)).as_deref(), port, "{device}");
+        }
+    }
+
+    #[test]
+    fn controllers() {
+        for (bus, controller) in [
+            ("usb-0000:00:14.0-2.4", Some("0000:00:14.0")),
+            ("usb-vhci_hcd.0-1", Some("vhci_hcd.0")),
+            ("usb-1", Some("1")),
+            ("platform:vivid-000", None),
+            ("", None),
+        ] {
+            assert_eq!(usb_controller(bus), controller, "{bus}");
         }
     }
 

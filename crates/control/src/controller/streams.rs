@@ -21,10 +21,7 @@ impl Controller {
     /// flow. `principal`: any text that always means the same caller.
     pub async fn start_streaming(&self, id: CameraId, principal: &str) -> Result<StreamingStarted> {
         self.usable(id)?;
-        match self.0.leases.start(id, principal).await {
-            Err(error) => Err(self.explained(id, error).await),
-            started => started,
-        }
+        self.explained(id, self.0.leases.start(id, principal).await).await
     }
 
     /// Keeps it ready for `principal` no longer; what others need goes on.

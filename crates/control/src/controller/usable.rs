@@ -29,14 +29,18 @@ impl Controller {
         }
     }
 
-    /// What a call was refused for, now that the world may be another: the camera may have been pulled while it was
-    /// waited for, and who holds it can be looked up.
-    pub(super) async fn explained(&self, id: CameraId, error: Error) -> Error {
+    /// What came of a call. What it was refused for, now that the world may be another: the camera may have been pulled
+    /// while it was waited for, and who holds it can be looked up.
+    pub(super) async fn explained<T>(&self, id: CameraId, outcome: Result<T>) -> Result<T> {
+        let error = match outcome {
+            Err(error) => error,
+            done => return done,
+        };
         let unplugged = || {
             let camera = self.0.cameras.get(id);
             camera.is_some_and(|camera| camera.status == cameras::Status::Disconnected)
         };
-        match error.kind {
+        Err(match error.kind {
             Kind::Dependency { dependency: "camera", .. } | Kind::Internal if unplugged() => {
                 self.not_plugged_in(id).with_private(error)
             }
@@ -46,7 +50,7 @@ impl Controller {
                 Error { kind: Kind::DeviceBusy { device, holder }, ..error }
             }
             _ => error,
-        }
+        })
     }
 
     pub(crate) fn not_plugged_in(&self, id: CameraId) -> Error {
@@ -78,14 +82,8 @@ pub(super) fn notice(camera: &cameras::Camera, fps: Option<f64>) -> Option<Strin
 pub(super) fn host_details(camera: &cameras::Camera, all: &[cameras::Camera]) -> Option<String> {
     let path = camera.device_path.as_ref()?;
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
-    // `usb-0000:00:14.0-2.4`: the host controller, then the ports.
-    let bus_of = |camera: &cameras::Camera| {
-        let (bus, _) = camera.bus_info.as_deref()?.rsplit_once('-')?;
-        bus.starts_with("usb-").then(|| bus.to_owned())
-    };
-    let bus = bus_of(camera);
     let beside = |other: &&cameras::Camera| {
-        bus.is_some() && other.id != camera.id && other.device_path.is_some() && bus_of(other) == bus
+        other.id != camera.id && other.device_path.is_some() && other.shares_bus_with(camera)
     };
     let beside: Vec<String> = all.iter().filter(beside).map(|other| other.id.to_string()).collect();
     let beside = if beside.is_empty() { "no other camera".into() } else { beside.join(", ") };

@@ -3,13 +3,12 @@
 
 use std::{
     fs,
-    process::Command,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use testkit::{Rpc, Transport, Watch, token::Role};
-use vm::{UvcCamera, uvc::Config};
+use vm::{UvcCamera, uvc::Config, vivid::run};
 
 use crate::common::{PATIENCE, connected, setup};
 
@@ -29,11 +28,6 @@ async fn hears(rpc: &mut Rpc, good: impl Fn(&Value) -> bool) -> (Duration, Value
 
 fn is_healthy(told: &Value) -> bool {
     told["status"] == "HEALTHY"
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let ended = Command::new(program).args(arguments).status().unwrap();
-    assert!(ended.success(), "{program} {arguments:?}");
 }
 
 /// A file system of its own in memory. Dropped, it is gone.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Rpc, Service, Transport, Watch, eventually, token::Role};
 use vm::Vivid;
 
-use crate::common::{PATIENCE, connected, setup, told};
+use crate::common::{PATIENCE, connected, hears, setup, told};
 
 /// Pictures that prove that a stream goes on.
 const SOME: usize = 15;
@@ -112,22 +112,12 @@ pub(crate) async fn a_driver_that_lets_go_and_a_device_that_is_unbound_do_not_en
     for used in [false, true] {
         let watching = if used { Some(self::watch(&service, &device).await) } else { None };
         vivid.unbind();
-        hears(&mut rpc, "camera.disconnected").await;
+        hears(&mut rpc, "camera_status_update", "camera.disconnected").await;
         vivid.bind();
-        let here = hears(&mut rpc, "camera.connected").await;
+        let here = hears(&mut rpc, "camera_status_update", "camera.connected").await;
         assert_eq!((&here["device"], &here["status"]), (&device["device"], &json!("CONNECTED")), "{used}");
         drop(watching);
         rpc.ok("take_snapshot", device.clone()).await;
         service.ffmpegs_become(0, PATIENCE).await;
-    }
-}
-
-/// Waits for the event of this topic; others may come before it.
-async fn hears(rpc: &mut Rpc, topic: &str) -> Value {
-    loop {
-        let told = rpc.notification("camera_status_update").await["params"].clone();
-        if told["topic"] == topic {
-            return told;
-        }
     }
 }
