@@ -42,8 +42,9 @@ impl Lease {
         let decided = async {
             let answer = phase
                 .wait_for(|phase| {
-                    phase.state == State::Live
-                        || phase.arrivals_seen >= arrival && phase.state == State::Failed
+                    // Without trouble: the source that failed has just been replaced.
+                    let failed = phase.state == State::Failed && phase.trouble.is_some();
+                    phase.state == State::Live || phase.arrivals_seen >= arrival && failed
                 })
                 .await;
             answer.map(|phase| phase.clone())

@@ -33,6 +33,11 @@ impl Phase {
         self.given_up || self.trouble.as_ref().is_some_and(Outcome::is_plain)
     }
 
+    /// The source is another one, of which nothing is known.
+    pub(crate) fn forget_trouble(&mut self) {
+        (self.trouble, self.given_up) = (None, false);
+    }
+
     /// It has ended by itself, and nobody has given it up.
     pub(crate) fn restarts(&self) -> bool {
         self.trouble.is_some() && !self.fails()
@@ -69,10 +74,8 @@ pub(crate) async fn own(path: Arc<Path>, mut stop: watch::Receiver<bool>) {
         let moved = std::mem::replace(&mut source, path.source()) != source;
         let well =
             path.take_well() && run.is_none() && trouble.as_ref().is_some_and(Outcome::is_of_the_source);
-        if well {
-            supervisor.handle(now, Input::Anew);
-        }
         if moved || well {
+            supervisor.handle(now, Input::Anew);
             (trouble, given_up) = (None, false);
         }
         if wish.wanted && !stopping {

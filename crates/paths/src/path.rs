@@ -128,7 +128,15 @@ impl Path {
 
     /// A run of another source ends.
     fn set_source(&self, source: Source) {
-        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
+        let mut now = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        if *now == source {
+            return;
+        }
+        *now = source;
+        drop(now);
+        // Here and not when the owner's turn comes: nobody may read what was wrong with the one before as this one's.
+        self.phase.send_modify(Phase::forget_trouble);
+        self.failures.send_replace(());
         self.changed.notify_one();
     }
 

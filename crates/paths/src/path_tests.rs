@@ -66,9 +66,12 @@ async fn what_was_read_in_its_name_is_let_go_when_the_camera_is_somewhere_else_o
     let_go(connection).await;
     let error = timeout(PATIENCE, waiting).await.expect("it is told").unwrap().unwrap_err();
     assert_eq!((error.kind, error.public.contains("not plugged in")), (Kind::Dependency, true), "{error:?}");
-    assert_eq!(paths.status(&name).unwrap().source, "no camera");
-    // It comes back where it was.
+    let status = paths.status(&name).unwrap();
+    assert_eq!((status.source.as_str(), status.error.is_some()), ("no camera", true), "{status:?}");
+    // It comes back where it was: from that moment on it is not told as one that is gone.
     paths.put(name.clone(), one).unwrap();
+    let status = paths.status(&name).unwrap();
+    assert_eq!((status.error, paths.fails(&name)), (None, false));
     let again = tokio::spawn({
         let (paths, name) = (paths.clone(), name.clone());
         async move { paths.lease(&name, Purpose::Viewing).await.map(drop) }

@@ -47,12 +47,17 @@ impl Entry {
         Self { seq, topic, device, epoch, at, since, body, text: OnceLock::new(), texts: Mutex::default() }
     }
 
-    /// The camera whose status it tells: of these only the newest matters to a slow client.
+    /// The camera whose status it tells.
     pub(super) fn status_of(&self) -> Option<CameraId> {
         match self.body {
             EventBody::Camera(_) => self.device,
             _ => None,
         }
+    }
+
+    /// A newer status of that camera says all that this one does. That a camera came or went is said by nothing else.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.topic == Topic::CameraStatusChange
     }
 
     /// Is there anything in it for somebody of this scope?

@@ -26,13 +26,13 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Queue {
     max: usize,
-    /// Does of a camera's status only the newest wait?
+    /// Does a camera's status take the place of the change before it?
     coalesces: bool,
     pending: BTreeMap<u64, Arc<Entry>>,
     /// Numbers of older events, to be taken from the journal when their turn comes: a client who does
     /// not read keeps none of them in memory.
     replay: BTreeSet<u64>,
-    /// Where each camera's status stands in `pending`.
+    /// Where each camera's status stands in `pending`, if its newest one may be superseded.
     status: BTreeMap<CameraId, u64>,
     dropped: u64,
     last_dropped: u64,
@@ -57,14 +57,18 @@ impl Queue {
         Self { coalesces: false, ..Self::new(max) }
     }
 
-    /// Something new. Of a camera's status only the newest waits; if there is no room, the oldest goes: then it is
-    /// true.
+    /// Something new. A change of a camera's status waits until its next status; if there is no room, the oldest
+    /// goes: then it is true.
     pub(super) fn push(&mut self, entry: Arc<Entry>) -> bool {
         if self.coalesces
             && let Some(camera) = entry.status_of()
-            && let Some(older) = self.status.insert(camera, entry.seq)
         {
-            self.pending.remove(&older);
+            if let Some(older) = self.status.remove(&camera) {
+                self.pending.remove(&older);
+            }
+            if entry.is_superseded() {
+                self.status.insert(camera, entry.seq);
+            }
         }
         self.pending.insert(entry.seq, entry);
         if self.pending.len() > self.max
@@ -166,6 +170,10 @@ mod tests {
     }
 
     fn status(seq: u64, camera: u16) -> Arc<Entry> {
+        of_camera(seq, camera, Topic::CameraStatusChange)
+    }
+
+    fn of_camera(seq: u64, camera: u16, topic: Topic) -> Arc<Entry> {
         let body = EventBody::Camera(Camera {
             id: CameraId(camera),
             status: CameraStatus::Connected,
@@ -174,7 +182,7 @@ mod tests {
             size: control::units::Size { width: 64, height: 64 },
             fps: 5.0,
         });
-        Arc::new(Entry::new(seq, "e".into(), Topic::CameraStatusChange, now(), body))
+        Arc::new(Entry::new(seq, "e".into(), topic, now(), body))
     }
 
     /// Numbers in order; what was dropped as its count, negative.
@@ -204,6 +212,23 @@ mod tests {
             queue.push(entry);
         }
         assert_eq!(drain(&mut queue), [-1, 4, 5, 6]);
+    }
+
+    #[test]
+    fn that_a_camera_came_or_went_is_told_whatever_its_status_was_after() {
+        use Topic::{CameraConnected, CameraDisconnected};
+        let mut queue = Queue::new(8);
+        for entry in [
+            of_camera(1, 0, CameraConnected),
+            status(2, 0),
+            status(3, 0),
+            of_camera(4, 0, CameraDisconnected),
+            of_camera(5, 0, CameraConnected),
+            status(6, 0),
+        ] {
+            queue.push(entry);
+        }
+        assert_eq!(drain(&mut queue), [1, 4, 5, 6]);
     }
 
     #[test]
