@@ -238,9 +238,9 @@ impl Cameras {
         changes
     }
 
-    /// Writes down what is new about the numbers of cameras. Blocks while the disk does. A failure is told in the
-    /// log and tried again the next time.
-    pub fn keep(&self) {
+    /// Writes down what is new about the numbers of cameras. Blocks while the disk does. `false`: it could not, which is
+    /// told in the log, and is tried the next time.
+    pub fn keep(&self) -> bool {
         let _one_at_a_time = self.0.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let unsaved = self.state().known.unsaved();
         if let Some(unsaved) = unsaved
@@ -248,7 +248,9 @@ impl Cameras {
         {
             tracing::warn!(%error, "the numbers of cameras could not be written down");
             self.state().known.not_saved();
+            return false;
         }
+        true
     }
 
     /// Listens to the kernel for the devices that are looked at. Needs a runtime with I/O and time.

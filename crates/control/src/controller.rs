@@ -41,7 +41,7 @@ use crate::{
     plugged::Plugged,
     recordings::Recordings,
     retention::Retention,
-    room::Room,
+    room::{self, Room},
     snapshots::Snapshots,
     state::State,
     storage::Limits,
@@ -72,6 +72,7 @@ struct Inner {
     snapshots: Snapshots,
     retention: Retention,
     room: Room,
+    _looking: room::Looking,
     /// What is told of health.
     steady: Mutex<Steady>,
     /// Whoever keeps the audit log can write it.
@@ -151,7 +152,8 @@ impl Controller {
             leases,
             snapshots,
             retention,
-            room: room.clone(),
+            _looking: room.clone().watch()?,
+            room,
             steady: Mutex::default(),
             audit_writable: AtomicBool::new(true),
             events: events.clone(),
@@ -174,7 +176,6 @@ impl Controller {
         if let Some(steered) = controller.0.paths.steered() {
             tokio::spawn(streams::stir(steered, events.clone(), told.clone()));
         }
-        tokio::spawn(room.watch(told.clone()));
         tokio::spawn(controller.0.retention.clone().watch_clock(told.clone()));
         tokio::spawn(health_watch::watch(look, health, events, told));
         Ok(controller)

@@ -161,18 +161,19 @@ impl Plugged {
     async fn write_down(&self, mut stop: watch::Receiver<bool>) {
         let mut changed = self.changes();
         loop {
-            let interval = *self.0.interval.borrow();
-            let stopped = tokio::select! {
-                _ = changed.changed() => false,
-                () = tokio::time::sleep(interval) => false,
-                _ = stop.wait_for(|stop| *stop) => true,
-            };
             let cameras = self.0.cameras.clone();
-            if let Err(error) = tokio::task::spawn_blocking(move || cameras.keep()).await {
+            let written = tokio::task::spawn_blocking(move || cameras.keep()).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the numbers of cameras could not be written down");
-            }
-            if stopped {
+                false
+            });
+            if *stop.borrow() {
                 return;
+            }
+            let interval = *self.0.interval.borrow();
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(interval), if !written => {}
+                _ = stop.wait_for(|stop| *stop) => {}
             }
         }
     }

@@ -5,12 +5,13 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
+    thread,
     time::Duration,
 };
 
 use files::{Files, Space};
-use tokio::sync::watch;
 
 use crate::{
     convert,
@@ -30,6 +31,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(1500);
 /// Watches how full the disk of the recordings is. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Room(Arc<Inner>);
+
+/// The disk is looked at until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Looking(#[expect(dead_code, reason = "dropping it ends the thread")] mpsc::Sender<()>);
 
 #[derive(Debug)]
 struct Inner {
@@ -78,19 +83,19 @@ impl Room {
         }
     }
 
-    /// Looks again and again until `stop`. A disk that hangs keeps one thread, and is looked at no more until it
-    /// answers.
-    pub(crate) async fn watch(self, mut stop: watch::Receiver<bool>) {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_INTERVAL) => {}
-                _ = stop.wait_for(|stop| *stop) => return,
+    /// Looks again and again, until what this gives is dropped, in a thread of its own: a disk that hangs keeps that
+    /// alone, and is looked at no more until it answers; and a timer of the runtime's would wake four threads for each
+    /// look.
+    pub(crate) fn watch(self) -> Result<Looking> {
+        let (looking, until) = mpsc::channel();
+        let looks = move || {
+            while until.recv_timeout(LOOK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                self.look();
             }
-            let room = self.clone();
-            if let Err(error) = tokio::task::spawn_blocking(move || room.look()).await {
-                tracing::error!(%error, "the disk could not be looked at");
-            }
-        }
+        };
+        let started = thread::Builder::new().name("disk".into()).spawn(looks);
+        started.map_err(|e| Error::new(Kind::Internal, "no thread for the disk").with_private(e))?;
+        Ok(Looking(looking))
     }
 
     /// Looks, too: what is used of what can be used, in percent, and where that is; `None`: the disk does

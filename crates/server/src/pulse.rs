@@ -1,4 +1,4 @@
-//! Is the runtime turning? A task of it leaves a mark each second, and a thread of its own looks for that: it says so in
+//! Is the runtime turning? A thread asks a task of it for a sign each second, and looks whether one came: it says so in
 //! the log, to `/health/live` and to systemd's watchdog (systemd.service(5), `WatchdogSec=`), which ends a service that is silent.
 //! What turns is not judged here: a room that waits for a disk or a camera holds up nobody else.
 
@@ -13,22 +13,32 @@ use std::{
 };
 
 use sd_notify::NotifyState;
+use tokio::sync::Notify;
 
-/// From one mark to the next, and from one look to the next.
+/// From one question to the next.
 const BEAT: Duration = Duration::from_secs(1);
-/// A mark older than this: whoever was to leave one cannot.
+/// A question that waits this long: whoever was to answer cannot.
 const DEAD_AFTER: Duration = Duration::from_secs(2);
 
-/// The mark, and what was found. Cheap to clone.
+/// The answer, and what was found. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Pulse(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    began: Instant,
-    /// Milliseconds from `began` to the last mark.
-    marked_ms: AtomicU64,
+    /// The question. A timer of the runtime's would wake it twice for each.
+    asked: Notify,
+    /// Questions answered.
+    answers: AtomicU64,
     alive: AtomicBool,
+}
+
+/// What is asked now.
+#[derive(Debug)]
+struct Question {
+    since: Instant,
+    /// Questions that were answered before it.
+    answers: u64,
 }
 
 /// Looks until it is dropped.
@@ -37,8 +47,8 @@ pub(crate) struct Looking(#[expect(dead_code, reason = "dropping it ends the thr
 
 impl Pulse {
     pub(crate) fn new() -> Self {
-        let began = Instant::now();
-        Self(Arc::new(Inner { began, marked_ms: AtomicU64::new(0), alive: AtomicBool::new(true) }))
+        let (asked, answers, alive) = (Notify::new(), AtomicU64::new(0), AtomicBool::new(true));
+        Self(Arc::new(Inner { asked, answers, alive }))
     }
 
     /// Does the runtime turn?
@@ -46,26 +56,25 @@ impl Pulse {
         self.0.alive.load(Ordering::Relaxed)
     }
 
-    /// Leaves marks from a task of this runtime, and looks for them from a thread.
+    /// Answers from a task of this runtime, and asks from a thread.
     pub(crate) fn start(&self) -> Looking {
-        let marking = self.clone();
-        let mark = tokio::spawn(async move {
-            let mut beat = tokio::time::interval(BEAT);
-            beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let answering = self.clone();
+        let answers = tokio::spawn(async move {
             loop {
-                beat.tick().await;
-                marking.mark(Instant::now());
+                answering.0.asked.notified().await;
+                answering.answer();
             }
         });
         let (looking, until) = mpsc::channel();
-        let looked = self.clone();
+        let pulse = self.clone();
         let started = thread::Builder::new().name("pulse".into()).spawn(move || {
             // Half of what systemd waits for at most.
             let every = sd_notify::watchdog_enabled().map_or(BEAT, |interval| BEAT.min(interval / 2));
+            let mut question = pulse.ask(Instant::now());
             while until.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
-                looked.look(Instant::now());
+                question = pulse.look(question, Instant::now());
             }
-            mark.abort();
+            answers.abort();
         });
         if let Err(error) = started {
             tracing::warn!(%error, "no thread to watch the runtime: nobody tells if it stands still");
@@ -73,16 +82,23 @@ impl Pulse {
         Looking(looking)
     }
 
-    fn mark(&self, now: Instant) {
-        let since = now.saturating_duration_since(self.0.began);
-        self.0.marked_ms.store(since.as_millis() as u64, Ordering::Relaxed);
+    fn ask(&self, now: Instant) -> Question {
+        // Counted first: the answer may come at once.
+        let question = Question { since: now, answers: self.0.answers.load(Ordering::Relaxed) };
+        self.0.asked.notify_one();
+        question
     }
 
-    /// Judges the mark, and tells whoever is to know.
-    fn look(&self, now: Instant) {
-        let marked = self.0.began + Duration::from_millis(self.0.marked_ms.load(Ordering::Relaxed));
-        let age = now.saturating_duration_since(marked);
-        let alive = age <= DEAD_AFTER;
+    fn answer(&self) {
+        self.0.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Judges by how long the question waits, and tells whoever is to know; gives the next question, or the same while it
+    /// is open.
+    fn look(&self, question: Question, now: Instant) -> Question {
+        let answered = self.0.answers.load(Ordering::Relaxed) != question.answers;
+        let age = now.saturating_duration_since(question.since);
+        let alive = answered || age < DEAD_AFTER;
         match (self.0.alive.swap(alive, Ordering::Relaxed), alive) {
             (true, false) => tracing::error!(seconds = age.as_secs(), "the runtime stands still"),
             (false, true) => tracing::warn!("the runtime turns again"),
@@ -92,6 +108,7 @@ impl Pulse {
             // An error: there is no systemd, or it does not watch.
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
         }
+        if answered { self.ask(now) } else { question }
     }
 }
 
@@ -100,20 +117,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_leaves_no_mark_is_dead_until_there_is_one() {
-        let pulse = Pulse::new();
-        let at = |millis| pulse.0.began + Duration::from_millis(millis);
-        for (marked, looked, alive) in [
-            (None, 900, true),
-            (Some(1000), 2900, true),
-            (None, 3100, false),
-            (None, 9000, false),
-            (Some(9100), 9900, true),
+    fn who_does_not_answer_is_dead_until_it_does() {
+        let (pulse, began) = (Pulse::new(), Instant::now());
+        let at = |millis| began + Duration::from_millis(millis);
+        let mut question = pulse.ask(at(0));
+        for (answers, looked, alive) in [
+            (true, 1000, true),
+            (false, 2000, true),
+            (false, 2999, true),
+            (false, 3000, false),
+            (false, 9000, false),
+            (true, 10_000, true),
+            (false, 11_000, true),
+            (false, 12_000, false),
         ] {
-            if let Some(marked) = marked {
-                pulse.mark(at(marked));
+            if answers {
+                pulse.answer();
             }
-            pulse.look(at(looked));
+            question = pulse.look(question, at(looked));
             assert_eq!(pulse.is_alive(), alive, "{looked} ms");
         }
     }
