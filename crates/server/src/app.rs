@@ -153,7 +153,10 @@ impl Bound {
     /// Answers until `stop` is done, then ends everything in order; `false`: not in time.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let Self { app, listener, tls, keys_watch, .. } = self;
-        let _looking = app.pulse.start();
+        let looking = app.pulse.start();
+        if let Err(error) = &looking {
+            tracing::warn!(%error, "nobody watches the runtime: nobody tells if it stands still");
+        }
         let keeper = tokio::spawn(keeper::keep(app.service.clone(), keys_watch, app.stopping.subscribe()));
         app.service.audit.started();
         tokio::spawn(app.service.clone().tell_of_audit(app.stopping.subscribe()));

@@ -3,6 +3,8 @@
 //! What turns is not judged here: a room that waits for a disk or a camera holds up nobody else.
 
 use std::{
+    io,
+    os::unix::net::UnixDatagram,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,7 +15,6 @@ use std::{
 };
 
 use sd_notify::NotifyState;
-use tokio::sync::Notify;
 
 /// From one question to the next.
 const BEAT: Duration = Duration::from_secs(1);
@@ -26,8 +27,6 @@ pub(crate) struct Pulse(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// The question. A timer of the runtime's would wake it twice for each.
-    asked: Notify,
     /// Questions answered.
     answers: AtomicU64,
     alive: AtomicBool,
@@ -47,8 +46,7 @@ pub(crate) struct Looking(#[expect(dead_code, reason = "dropping it ends the thr
 
 impl Pulse {
     pub(crate) fn new() -> Self {
-        let (asked, answers, alive) = (Notify::new(), AtomicU64::new(0), AtomicBool::new(true));
-        Self(Arc::new(Inner { asked, answers, alive }))
+        Self(Arc::new(Inner { answers: AtomicU64::new(0), alive: AtomicBool::new(true) }))
     }
 
     /// Does the runtime turn?
@@ -57,48 +55,55 @@ impl Pulse {
     }
 
     /// Answers from a task of this runtime, and asks from a thread.
-    pub(crate) fn start(&self) -> Looking {
+    ///
+    /// # Errors
+    /// If there is no descriptor or no thread for it.
+    pub(crate) fn start(&self) -> io::Result<Looking> {
+        // Through a socket: it wakes the one thread of the runtime that waits for sockets, anything else two (and a timer
+        // the same one twice).
+        let (ask, asked) = UnixDatagram::pair()?;
+        ask.set_nonblocking(true)?;
+        asked.set_nonblocking(true)?;
+        let asked = tokio::net::UnixDatagram::from_std(asked)?;
         let answering = self.clone();
         let answers = tokio::spawn(async move {
-            loop {
-                answering.0.asked.notified().await;
+            while asked.recv(&mut [0]).await.is_ok() {
                 answering.answer();
             }
         });
         let (looking, until) = mpsc::channel();
         let pulse = self.clone();
-        let started = thread::Builder::new().name("pulse".into()).spawn(move || {
+        let looks = move || {
             // Half of what systemd waits for at most.
             let every = sd_notify::watchdog_enabled().map_or(BEAT, |interval| BEAT.min(interval / 2));
-            let mut question = pulse.ask(Instant::now());
+            let mut question = None;
             while until.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
                 question = pulse.look(question, Instant::now());
+                if question.is_none() {
+                    question = Some(pulse.question(Instant::now()));
+                    // An error: the runtime is gone, which the open question will tell.
+                    let _ = ask.send(&[0]);
+                }
             }
             answers.abort();
-        });
-        if let Err(error) = started {
-            tracing::warn!(%error, "no thread to watch the runtime: nobody tells if it stands still");
-        }
-        Looking(looking)
+        };
+        thread::Builder::new().name("pulse".into()).spawn(looks)?;
+        Ok(Looking(looking))
     }
 
-    fn ask(&self, now: Instant) -> Question {
-        // Counted first: the answer may come at once.
-        let question = Question { since: now, answers: self.0.answers.load(Ordering::Relaxed) };
-        self.0.asked.notify_one();
-        question
+    fn question(&self, now: Instant) -> Question {
+        Question { since: now, answers: self.0.answers.load(Ordering::Relaxed) }
     }
 
     fn answer(&self) {
         self.0.answers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Judges by how long the question waits, and tells whoever is to know; gives the next question, or the same while it
-    /// is open.
-    fn look(&self, question: Question, now: Instant) -> Question {
-        let answered = self.0.answers.load(Ordering::Relaxed) != question.answers;
-        let age = now.saturating_duration_since(question.since);
-        let alive = answered || age < DEAD_AFTER;
+    /// Judges by how long the question waits, and tells whoever is to know; gives it back while it is open.
+    fn look(&self, question: Option<Question>, now: Instant) -> Option<Question> {
+        let open = question.filter(|question| self.0.answers.load(Ordering::Relaxed) == question.answers);
+        let age = open.as_ref().map_or(Duration::ZERO, |open| now.saturating_duration_since(open.since));
+        let alive = age < DEAD_AFTER;
         match (self.0.alive.swap(alive, Ordering::Relaxed), alive) {
             (true, false) => tracing::error!(seconds = age.as_secs(), "the runtime stands still"),
             (false, true) => tracing::warn!("the runtime turns again"),
@@ -108,7 +113,7 @@ impl Pulse {
             // An error: there is no systemd, or it does not watch.
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
         }
-        if answered { self.ask(now) } else { question }
+        open
     }
 }
 
@@ -120,7 +125,7 @@ mod tests {
     fn who_does_not_answer_is_dead_until_it_does() {
         let (pulse, began) = (Pulse::new(), Instant::now());
         let at = |millis| began + Duration::from_millis(millis);
-        let mut question = pulse.ask(at(0));
+        let mut question = Some(pulse.question(at(0)));
         for (answers, looked, alive) in [
             (true, 1000, true),
             (false, 2000, true),
@@ -134,8 +139,18 @@ mod tests {
             if answers {
                 pulse.answer();
             }
-            question = pulse.look(question, at(looked));
+            question = pulse.look(question, at(looked)).or_else(|| Some(pulse.question(at(looked))));
             assert_eq!(pulse.is_alive(), alive, "{looked} ms");
         }
+    }
+
+    #[tokio::test]
+    async fn a_runtime_that_turns_answers() {
+        let pulse = Pulse::new();
+        let _looking = pulse.start().unwrap();
+        while pulse.0.answers.load(Ordering::Relaxed) < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert!(pulse.is_alive());
     }
 }
