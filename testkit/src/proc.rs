@@ -54,6 +54,18 @@ impl Pid {
         self.status("Threads:")?.parse().ok()
     }
 
+    /// How often its threads have gone to sleep, by the kernel's count (proc(5), `voluntary_ctxt_switches`): each sleep but
+    /// the last was ended by a wake-up. Threads that have ended are not in it.
+    pub fn sleeps(self) -> Option<u64> {
+        let threads = fs::read_dir(self.file("task")).ok()?.flatten();
+        let texts = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+        let count = |text: String| -> Option<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            line.trim().parse().ok()
+        };
+        Some(texts.filter_map(count).sum())
+    }
+
     /// Number of open descriptors.
     pub fn open_fds(self) -> Option<usize> {
         Some(fs::read_dir(self.file("fd")).ok()?.count())
