@@ -364,7 +364,8 @@ impl Service {
         service
     }
 
-    async fn start(&mut self) {
+    /// The binary with one of its commands, as the service's user and with its configuration.
+    pub fn command(&self, word: &str) -> Command {
         let mut command = match self.user {
             None => command(),
             Some(user) => {
@@ -374,7 +375,12 @@ impl Service {
                 command
             }
         };
-        command.arg("serve").arg("--config").arg(self.config());
+        command.arg(word).arg("--config").arg(self.config());
+        command
+    }
+
+    async fn start(&mut self) {
+        let command = self.command("serve");
         self.run(command).await;
     }
 

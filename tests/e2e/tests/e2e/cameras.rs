@@ -1,8 +1,6 @@
 //! Cameras from outside: what they are called, what they offer, which are remembered, how often they are
 //! looked for, the pictures they take by themselves; and the commands that look at them.
 
-use std::{net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
-
 use e2e::PATIENCE;
 use serde_json::{Value, json};
 use testkit::{
@@ -270,73 +268,4 @@ async fn a_timelapse_keeps_its_newest_pictures_and_no_other_ever_goes_by_it() {
     .await;
     service.log().says("no picture for the timelapse").await;
     assert_eq!(service.log().with("no picture for the timelapse").len(), 1);
-}
-
-#[tokio::test]
-async fn doctor_tells_what_is_wrong_and_what_mends_it() {
-    let mut service = setup().start().await;
-    // What the running service holds is no trouble.
-    let own = service.address().port().to_string();
-    let (code, page) = run(&service, &["doctor"], &[("CAMERA_SERVICE__WEBSOCKET__PORT", own.as_str())]).await;
-    assert_eq!(code, Some(0), "{page}");
-    assert!(
-        page.contains(&format!("127.0.0.1:{own} is in use, and so is the data folder: the service runs")),
-        "{page}"
-    );
-    for line in [
-        "good   configuration ",
-        "good   secret ",
-        "good   ffmpeg ",
-        "good   camera0 ",
-        "good   data ",
-        "good   RTSP ",
-    ] {
-        assert!(page.lines().any(|found| found.starts_with(line)), "{line} is missing in\n{page}");
-    }
-    let (code, page) = run(&service, &["doctor"], &[("PATH", "/nonexistent")]).await;
-    assert_eq!(code, Some(1), "{page}");
-    assert!(page.contains("WRONG  ffmpeg ") && page.contains("-> sudo apt install ffmpeg"), "{page}");
-    service.terminate(PATIENCE).await;
-
-    let other = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = other.local_addr().unwrap().port().to_string();
-    let (code, page) =
-        run(&service, &["doctor"], &[("CAMERA_SERVICE__WEBSOCKET__PORT", port.as_str())]).await;
-    assert_eq!(code, Some(1), "{page}");
-    assert!(page.contains(&format!("127.0.0.1:{port} is in use by another program")), "{page}");
-    assert!(page.contains(&format!("-> ss -ltnp 'sport = :{port}'")), "{page}");
-
-    let open = |mode: u32| {
-        let secret = service.config().with_file_name("secret");
-        std::fs::set_permissions(secret, PermissionsExt::from_mode(mode)).unwrap();
-    };
-    open(0o644);
-    let (code, page) = run(&service, &["doctor"], &[]).await;
-    assert!(code == Some(1) && page.contains("-> chmod 600 "), "{page}");
-    open(0o600);
-
-    let wrong = [("CAMERA_SERVICE__CODEC__LEVEL", "9.9")];
-    let (code, page) = run(&service, &["doctor"], &wrong).await;
-    assert!(
-        code == Some(1) && page.contains("codec.level") && page.contains("-> camera-service check --config"),
-        "{page}"
-    );
-
-    // A data folder that cannot be made: a file stands in its way.
-    std::fs::write(service.config().with_file_name("file"), "").unwrap();
-    let blocked = service.config().with_file_name("file").join("data");
-    let before = listing(&service);
-    let words = [("CAMERA_SERVICE__STORAGE__DATA_DIR", blocked.to_str().unwrap())];
-    let (code, page) = run(&service, &["doctor"], &words).await;
-    assert_eq!(code, Some(1), "{page}");
-    assert_eq!(listing(&service), before, "looking changes nothing");
-}
-
-/// What lies beside the configuration file.
-fn listing(service: &Service) -> Vec<std::ffi::OsString> {
-    let file = service.config();
-    let entries = std::fs::read_dir(file.parent().unwrap_or(Path::new("/"))).into_iter().flatten();
-    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    names.sort();
-    names
 }

@@ -9,6 +9,7 @@ mod clips;
 mod containers;
 mod contract;
 mod crash;
+mod doctor;
 mod events;
 mod files;
 mod hostile;

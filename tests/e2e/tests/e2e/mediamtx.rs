@@ -16,6 +16,14 @@ const CALLS: usize = 200;
 /// No call takes longer, but one in a hundred: this machine may be busy.
 const LIMIT: Duration = Duration::from_millis(50);
 
+/// From its death to the event.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
+
+/// Waits for the event that says so.
+async fn health_becomes(rpc: &mut Rpc, status: &str) {
+    while rpc.notification("system_health_update").await["params"]["status"] != status {}
+}
+
 /// Two cameras, and a service that steers this one.
 async fn steering(double: &MediaMtxDouble) -> Service {
     Setup::new()
@@ -124,7 +132,12 @@ async fn whatever_it_does_calls_are_answered_and_cameras_go_on() {
         double.set_mood(Mood::Well);
         media_server_becomes(&mut rpc, "RUNNING").await;
     }
+    let mut watching = service.rpc(Role::Viewer).await;
+    watching.ok("subscribe_events", json!({"topics": ["system.health"]})).await;
+    let died = Instant::now();
     drop(double);
+    health_becomes(&mut watching, "DEGRADED").await;
+    assert!(died.elapsed() < HEARD_WITHIN, "{:?}", died.elapsed());
     let status = media_server_becomes(&mut rpc, "ERROR").await;
     assert!(status["reasons"].to_string().contains("cannot be reached"), "{status}");
     answers_at_once(&mut rpc, &device).await;

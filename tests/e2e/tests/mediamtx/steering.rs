@@ -20,7 +20,15 @@ async fn one_that_was_killed_is_told_again_and_no_recording_notices() {
     let mut player =
         Player::open(mediamtx.rtsp(), &query(&mut rpc, &device).await, Transport::Tcp).await.unwrap();
     player.frames(5).await.unwrap();
+    let mut watching = service.rpc(Role::Viewer).await;
+    watching.ok("subscribe_events", json!({"topics": ["system.health"]})).await;
+    let mut health_becomes = async |status: &str| {
+        while watching.notification("system_health_update").await["params"]["status"] != status {}
+    };
+    let died = Instant::now();
     mediamtx.kill9();
+    health_becomes("DEGRADED").await;
+    assert!(died.elapsed() < Duration::from_secs(2), "{:?}", died.elapsed());
     eventually("its death is told", PATIENCE, async || {
         (media_server(&mut rpc).await == "ERROR").then_some(())
     })
@@ -41,6 +49,7 @@ async fn one_that_was_killed_is_told_again_and_no_recording_notices() {
     .await;
     let back = answered.elapsed();
     assert!(back < Duration::from_secs(2), "{back:?}");
+    health_becomes("HEALTHY").await;
     player.frames(5).await.unwrap();
     let stopped = rpc.ok("stop_recording", json!({"device": device})).await;
     assert_eq!(stopped["segments"], 1, "{stopped}");

@@ -1,9 +1,10 @@
 //! What these tests share beside `testkit` and `vm`.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use testkit::{Rpc, Setup, eventually};
+use vm::vivid::run;
 
 /// Longest wait for something that takes a second or two: the guest's processor is an emulated one.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,5 +60,28 @@ pub(crate) async fn hears(rpc: &mut Rpc, method: &str, topic: &str) -> Value {
         if told["topic"] == topic {
             return told;
         }
+    }
+}
+
+/// A file system of its own in memory. Dropped, it is gone.
+pub(crate) struct Disk(tempfile::TempDir);
+
+impl Disk {
+    pub(crate) fn of_megabytes(size: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap().to_owned();
+        run("mount", &["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs", &path]);
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: the service may still have it open.
+        run("umount", &["--lazy", self.0.path().to_str().unwrap()]);
     }
 }

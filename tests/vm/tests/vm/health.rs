@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::{Rpc, Transport, Watch, token::Role};
 use vm::{UvcCamera, uvc::Config, vivid::run};
 
-use crate::common::{PATIENCE, connected, setup};
+use crate::common::{Disk, PATIENCE, connected, setup};
 
 /// From the cause to the event.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -30,28 +30,9 @@ fn is_healthy(told: &Value) -> bool {
     told["status"] == "HEALTHY"
 }
 
-/// A file system of its own in memory. Dropped, it is gone.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    fn of_megabytes(size: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().to_str().unwrap().to_owned();
-        run("mount", &["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs", &path]);
-        Self(folder)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: the service may still have it open.
-        run("umount", &["--lazy", self.0.path().to_str().unwrap()]);
-    }
-}
-
 pub(crate) async fn a_disk_that_fills_is_told_and_that_it_has_room_again() {
     let disk = Disk::of_megabytes(64);
-    let folder = disk.0.path().join("recordings");
+    let folder = disk.path().join("recordings");
     let service = setup()
         .set("storage.recordings_dir", folder.to_str().unwrap())
         .set("recording.min_free_space", "1MiB")
@@ -59,7 +40,7 @@ pub(crate) async fn a_disk_that_fills_is_told_and_that_it_has_room_again() {
         .await;
     let mut rpc = service.rpc(Role::Viewer).await;
     rpc.ok("subscribe_events", json!({"topics": ["system.*"]})).await;
-    let big = disk.0.path().join("big");
+    let big = disk.path().join("big");
     fs::write(&big, vec![0; 62 << 20]).unwrap();
     let (took, told) = hears(&mut rpc, |told| told["status"] == "UNHEALTHY").await;
     assert!(took <= LIMIT, "{took:?}");

@@ -7,6 +7,7 @@ mod common;
 mod controls;
 mod direct;
 mod discovery;
+mod doctor;
 mod faults;
 mod formats;
 mod health;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         many::ten_cameras_at_once_are_told_within_a_second,
         permission::a_user_of_group_video_has_a_camera_once_udev_permits_it,
         permission::who_is_not_in_group_video_is_told_which_group_it_takes,
+        doctor::who_is_not_root_is_told_what_he_may_not_do_and_what_mends_it,
         rounds::fifty_rounds_of_coming_and_going_leave_nothing_behind,
         unplug::a_camera_pulled_in_use_ends_cleanly_and_goes_on_when_it_is_back,
         health::a_disk_that_fills_is_told_and_that_it_has_room_again,

@@ -14,7 +14,7 @@ use vm::{
 use crate::common::{PATIENCE, setup, told};
 
 /// The user that owns nothing (Debian: nobody, nogroup).
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 pub(crate) async fn a_user_of_group_video_has_a_camera_once_udev_permits_it() {
     let dev = DevWatch::start();
