@@ -20,7 +20,6 @@ use std::{
     },
 };
 
-use nix::sys::statvfs::statvfs;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
@@ -39,8 +38,6 @@ use writer::{Order, Shared, Writer};
 const PLACES: usize = 3072;
 /// The same for privileged calls, so that no flood of strangers can take their places.
 const PLACES_OF_CALLS: usize = 1024;
-/// With less room on its disk the log counts as unwritable: the lines of calls at work still fit.
-const MIN_ROOM_BYTES: u64 = 16 << 10;
 
 /// The log. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -144,13 +141,13 @@ impl Audit {
     /// have filled, or a file gone, since.
     pub(crate) fn is_writable(&self) -> bool {
         let turn = self.shared.turn.load(Ordering::Acquire);
-        if !self.shared.writable.load(Ordering::Acquire) {
+        if !self.shared.writable.load(Ordering::Acquire) || !self.place.has_room() {
             return false;
         }
-        // What is seen while the writer is at work may be a file that is just being renamed; the writer itself
-        // finds out what else it could be.
+        // Another file that is seen while the writer is at work may be one that is just being renamed; the writer
+        // itself finds out what else it could be.
         let quiet = || turn.is_multiple_of(2) && self.shared.turn.load(Ordering::Acquire) == turn;
-        (self.is_ours() && self.has_room()) || !quiet()
+        self.is_ours() || !quiet()
     }
 
     /// Changes when the answer of [`Self::is_writable`] has, as far as an attempt told.
@@ -161,13 +158,6 @@ impl Audit {
     fn is_ours(&self) -> bool {
         let ours = |identity| place::identity(&self.place.file).is_ok_and(|found| found == identity);
         self.shared.state().0.is_some_and(ours)
-    }
-
-    fn has_room(&self) -> bool {
-        // Some file systems do not know how large they are.
-        statvfs(&self.place.file).is_ok_and(|disk| {
-            disk.blocks() == 0 || disk.blocks_available() * disk.fragment_size() >= MIN_ROOM_BYTES
-        })
     }
 
     fn put(&self, line: Line) {

@@ -9,10 +9,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use nix::sys::statvfs::statvfs;
+
 use super::chain::number;
 
 /// Digits of a number in a name, so that names sort as numbers do.
 const DIGITS: usize = 12;
+/// With less room on its disk the log counts as unwritable: the lines of calls at work still fit.
+const MIN_ROOM_BYTES: u64 = 16 << 10;
 
 /// Where, how large, for how long.
 #[derive(Debug, Clone)]
@@ -41,14 +45,27 @@ impl Place {
         name.into()
     }
 
-    /// The full files with the number of their first line, oldest first.
-    pub(crate) fn all_full(&self) -> io::Result<Vec<(u64, PathBuf)>> {
-        let folder = match self.file.parent() {
+    /// Where all of them lie.
+    fn folder(&self) -> &Path {
+        match self.file.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
-        };
+        }
+    }
+
+    /// The disk has room for the lines of calls that are let in now. It is asked by the folder: that is there, too,
+    /// while the file changes its name.
+    pub(super) fn has_room(&self) -> bool {
+        // Some file systems do not know how large they are.
+        statvfs(self.folder()).is_ok_and(|disk| {
+            disk.blocks() == 0 || disk.blocks_available() * disk.fragment_size() >= MIN_ROOM_BYTES
+        })
+    }
+
+    /// The full files with the number of their first line, oldest first.
+    pub(crate) fn all_full(&self) -> io::Result<Vec<(u64, PathBuf)>> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(self.folder())? {
             let path = entry?.path();
             let digits = path.extension().and_then(|digits| digits.to_str()).unwrap_or_default();
             let stem = path.file_stem() == self.file.file_name();

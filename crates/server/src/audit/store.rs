@@ -103,6 +103,11 @@ impl Store {
         self.put(sealed)
     }
 
+    /// There is room on the disk for more than what waits.
+    pub(super) fn has_room(&self) -> bool {
+        self.place.has_room()
+    }
+
     /// Forces what was written to the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.as_ref().map_or(Ok(()), |opened| opened.file.sync_data())

@@ -221,7 +221,12 @@ impl Writer {
                 self.shared.dropped.fetch_add(dropped, Ordering::Relaxed);
             })?;
         }
-        Ok(())
+        // What waited is written as long as anything fits; calls are let in only while there is more room than that.
+        if self.store.has_room() {
+            Ok(())
+        } else {
+            Err(std::io::Error::other("its disk is full but for a few lines"))
+        }
     }
 
     fn force(&mut self) {

@@ -124,7 +124,7 @@ async fn doctor_tells_of_a_weak_secret_and_does_not_show_it() {
 }
 
 #[tokio::test]
-async fn doctor_tells_of_a_mediamtx_that_may_be_too_old_and_is_open() {
+async fn doctor_tells_of_a_mediamtx_that_may_be_too_old_is_open_or_gone() {
     // Before 1.15.2 none tells its version, so this is all that can be said of one before 1.13.1.
     let double = MediaMtxDouble::start(Generation::Old).await;
     let service = setup()
@@ -140,6 +140,13 @@ async fn doctor_tells_of_a_mediamtx_that_may_be_too_old_and_is_open() {
         "-> mediamtx --version",
         "its API answers whoever asks",
     ] {
+        assert!(page.contains(line), "{line} is missing in\n{page}");
+    }
+
+    drop(double);
+    let (code, page) = doctor(&service, &[]).await;
+    assert_eq!(code, Some(1), "{page}");
+    for line in ["nobody answers at", "-> sudo systemctl start mediamtx"] {
         assert!(page.contains(line), "{line} is missing in\n{page}");
     }
 }
