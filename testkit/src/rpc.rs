@@ -262,6 +262,11 @@ impl Rpc {
         }
     }
 
+    /// The notifications that came while something else was waited for, in order.
+    pub fn kept_notifications(&mut self) -> Vec<Value> {
+        self.notifications.drain(..).collect()
+    }
+
     /// Waits until the server closes; gives its code. What comes before is checked and dropped.
     pub async fn closed(&mut self) -> u16 {
         loop {
