@@ -27,8 +27,9 @@ const PACE: Duration = Duration::from_millis(2);
 const ROUNDS: u8 = WARM_UP + 3;
 const WARM_UP: u8 = 3;
 const MOST_GROWTH_PERCENT: f64 = 2.0;
-/// A good client's ping, 99 of 100.
-const MOST_PING_MS: f64 = 50.0;
+/// A good client's ping, 99 of 100. Who let it wait behind the attackers would need seconds; how fast it is on a
+/// quiet machine `xtask storm` measures, for here three other tests may share the processor.
+const MOST_PING_MS: f64 = 1000.0;
 /// What one message of 1 MB may cost while it is there: itself, the buffer it was read into, and the answer
 /// to it where that repeats an id. Built into values it would be ten times itself.
 const MOST_MESSAGE_BYTES: u64 = 5 << 20;
